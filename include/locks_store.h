@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file locks_store.h
+ * @brief A store: where records live that many processes and hosts share.
+ *
+ * A store keeps values under keys and gives every stored version of a value a
+ * CAS value of its own. It knows nothing of locks. Whatever offers the three
+ * operations below, atomically for one key at a time, can carry mod_locks.
+ *
+ * A module brings its own store by registering a #locks_store_provider_t:
+ *
+ *     ap_register_provider(p, LOCKS_STORE_PROVIDER_GROUP, "mystore",
+ *                          LOCKS_STORE_PROVIDER_VERSION, &my_provider);
+ *
+ * and is then configured as `LocksStore mystore:arguments`.
+ */
+#ifndef LOCKS_STORE_H
+#define LOCKS_STORE_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LOCKS_STORE_PROVIDER_GROUP "locks_store"
+#define LOCKS_STORE_PROVIDER_VERSION "0"
+
+/** The longest key in bytes; keys hold no blank and no control character.
+ *  (memcached's protocol.txt, section "Keys") */
+#define LOCKS_STORE_KEY_MAX 250
+
+/** The longest value in bytes that every store takes. memcached keeps items
+ *  of 1 MiB with key and header, so this stays well below. */
+#define LOCKS_STORE_VALUE_MAX 1000000
+
+/**
+ * @name Outcomes
+ * Every operation ends in exactly one of these. None may stand for another:
+ * what the protocol promises rests on telling them apart.
+ * @{
+ */
+/** Done: the value was read, or was stored. */
+#define LOCKS_STORE_DONE APR_SUCCESS
+/** The server that owns the key answered that it has no such key. */
+#define LOCKS_STORE_ABSENT APR_NOTFOUND
+/** Nothing was stored: the key exists (add), or its CAS value is another
+ *  one (cas). */
+#define LOCKS_STORE_LOST APR_EEXIST
+/** Nothing was read and nothing was stored: the server could not be asked,
+ *  or a read was not answered in full and in time. */
+#define LOCKS_STORE_UNREACHABLE (APR_OS_START_USERERR + 7301)
+/** A write was sent and its answer did not come or cannot be trusted: it may
+ *  have happened, or may still happen later. */
+#define LOCKS_STORE_UNKNOWN (APR_OS_START_USERERR + 7302)
+/** The server answered that it did not store the value (out of memory, too
+ *  large, CAS switched off). */
+#define LOCKS_STORE_REFUSED (APR_OS_START_USERERR + 7303)
+/** @} */
+
+/** What an operation is for. */
+typedef enum {
+    /** After an operation of this session timed out on a server, further
+     *  ordinary ones that need that server are #LOCKS_STORE_UNREACHABLE at
+     *  once: a request waits for a hung server only once. */
+    LOCKS_STORE_ORDINARY,
+    /** Finds out or decides what became of an earlier write of this session
+     *  whose outcome is unknown: asks the server all the same. */
+    LOCKS_STORE_SETTLE
+} locks_store_purpose_e;
+
+/** One key to fetch, and what came of it. */
+typedef struct locks_store_item_t {
+    /** In: the key, NUL-terminated. Stays the caller's. */
+    const char *key;
+    /** Out: #LOCKS_STORE_DONE, #LOCKS_STORE_ABSENT or
+     *  #LOCKS_STORE_UNREACHABLE; the fields below are set for the first. */
+    apr_status_t status;
+    /** Out: the value, in the session's pool, followed by a NUL byte that
+     *  #length does not count. Never NULL when status is DONE. */
+    const char *value;
+    /** Out: the value's bytes. */
+    apr_size_t length;
+    /** Out: the CAS value; 0 if the server gives none, and then no cas will
+     *  succeed. */
+    apr_uint64_t cas;
+} locks_store_item_t;
+
+typedef struct locks_store_provider_t locks_store_provider_t;
+
+/** A configured store. Providers embed this as their first member. Shared by
+ *  all threads of a process. */
+typedef struct locks_store_t {
+    const locks_store_provider_t *provider;
+} locks_store_t;
+
+/** One request's dealings with a store: its budget, what timed out, and the
+ *  connections in use. Providers embed this as their first member. Used by
+ *  one thread at a time. */
+typedef struct locks_store_session_t {
+    const locks_store_provider_t *provider;
+    /** Sequential round trips made so far. */
+    apr_uint32_t round_trips;
+    /** Time spent waiting for the store so far, in microseconds. */
+    apr_interval_time_t waited;
+} locks_store_session_t;
+
+/** How a store is provided. All members are required. */
+struct locks_store_provider_t {
+    /**
+     * Makes a store from its configuration; called while the configuration
+     * is read, so it connects nowhere.
+     * @param store     set to the new store, allocated from pool
+     * @param arguments what follows "provider:" in the directive
+     * @param timeout   the longest that one operation may take, in
+     *                  microseconds; a session may take four times as long
+     *                  in all
+     * @param pool      lives as long as the configuration
+     * @return NULL, or an error message that names the cure
+     */
+    const char *(*create)(locks_store_t **store, const char *arguments,
+                          apr_interval_time_t timeout, apr_pool_t *pool);
+    /**
+     * Makes the store usable in this process; called once in every child,
+     * after the fork and before its threads. Must not fail because a server
+     * is down.
+     * @param threads the most threads that will use the store at once
+     * @param pool    lives as long as the process
+     */
+    apr_status_t (*start)(locks_store_t *store, int threads, apr_pool_t *pool);
+    /**
+     * Opens a session; connects nowhere yet.
+     * @param pool holds the session and every value that it fetches
+     */
+    locks_store_session_t *(*open)(locks_store_t *store, apr_pool_t *pool);
+    /**
+     * Gives back what the session holds. Values that it fetched stay. Called
+     * twice, or not at all, it does no harm: clearing the pool closes too.
+     */
+    void (*close)(locks_store_session_t *session);
+    /**
+     * Reads many keys in one round trip, those of several servers side by
+     * side. Sets the outcome in each item; one server's failure touches only
+     * the items that it owns. A key may appear once.
+     */
+    void (*fetch)(locks_store_session_t *session, locks_store_item_t *items,
+                  apr_size_t count, locks_store_purpose_e purpose);
+    /**
+     * Stores a value if the key is absent.
+     * @param lifetime whole seconds after which the store may drop the value;
+     *                 at most 30 days
+     * @return any outcome but #LOCKS_STORE_ABSENT
+     */
+    apr_status_t (*add)(locks_store_session_t *session, const char *key,
+                        const char *value, apr_size_t length,
+                        apr_uint32_t lifetime, locks_store_purpose_e purpose);
+    /**
+     * Replaces a value if its CAS value is still the given one.
+     * @param cas as fetched; 0 is #LOCKS_STORE_REFUSED and sends nothing
+     * @return any outcome
+     */
+    apr_status_t (*cas)(locks_store_session_t *session, const char *key,
+                        const char *value, apr_size_t length, apr_uint64_t cas,
+                        apr_uint32_t lifetime, locks_store_purpose_e purpose);
+    /**
+     * Says why the last operation that was not DONE, ABSENT or LOST failed,
+     * for an administrator: which server, what happened, what to do.
+     * @return a text in the session's pool; "" if nothing failed yet
+     */
+    const char *(*reason)(const locks_store_session_t *session);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file locks_json.h
+ * @brief JSON values, read and written with json-c.
+ */
+#ifndef LOCKS_JSON_H
+#define LOCKS_JSON_H
+
+#include <apr.h>
+#include <apr_pools.h>
+
+/** The longest JSON text in bytes. */
+#define LOCKS_JSON_LENGTH_MAX 65536
+
+typedef enum {
+    /** There is no such value. */
+    LOCKS_JSON_ABSENT,
+    LOCKS_JSON_OBJECT,
+    LOCKS_JSON_STRING,
+    /** A number without fraction and exponent that fits in 64 bits, with or
+     *  without a sign. */
+    LOCKS_JSON_INTEGER,
+    /** Anything else. */
+    LOCKS_JSON_OTHER
+} locks_json_kind_e;
+
+/** A value; lives as long as the pool that its text was parsed to. */
+typedef struct locks_json_t {
+    locks_json_kind_e kind;
+    /** For locks_json.c alone. */
+    const struct json_object *node;
+} locks_json_t;
+
+/**
+ * Parses bytes as RFC 8259 says.
+ * @param bytes  may be NULL if there are none
+ * @param levels how deep arrays and objects may nest
+ * @return NULL, or a message that says what is wrong and at which byte
+ */
+const char *locks_json_parse(locks_json_t *json, const char *bytes,
+                             apr_size_t length, apr_size_t levels,
+                             apr_pool_t *pool);
+
+/** A member of an object; of equal ones the last. Other values have none. */
+locks_json_t locks_json_member(locks_json_t object, const char *name);
+
+/** A string's bytes, which may have NUL bytes among them. */
+const char *locks_json_string(apr_size_t *length, locks_json_t string);
+
+/** A string as a C string: U+0000 becomes U+FFFD. */
+const char *locks_json_text(locks_json_t string, apr_pool_t *pool);
+
+/** An integer's decimal form. */
+const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool);
+
+/** Writes a JSON string, quotes included; bytes that are not UTF-8 become
+ *  U+FFFD. */
+const char *locks_json_quote(const char *text, apr_pool_t *pool);
+
+#endif

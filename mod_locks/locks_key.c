@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of records. They must fit memcached's rules (at most 250 bytes, no
+ * blank, no control character) whatever users and courses are called. */
+#include "locks_record.h"
+
+#include <apr_escape.h>
+#include <apr_sha1.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+/** The longest course ID that a key spells out. */
+#define SPELLED_COURSE_MAX 128
+
+/** The SHA-1 of a text. Two texts of one digest would share a record, which
+ *  its owner field gives away: then neither is granted anything. */
+static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
+{
+    apr_sha1_ctx_t context;
+
+    apr_sha1_init(&context);
+    apr_sha1_update(&context, text, (unsigned int)strlen(text));
+    apr_sha1_final(bytes, &context);
+}
+
+static const char *hashed(const char *text, apr_pool_t *pool)
+{
+    unsigned char bytes[APR_SHA1_DIGESTSIZE];
+
+    digest(bytes, text);
+    return apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
+}
+
+const char *locks_lease_key(const char *prefix, const locks_type_t *type,
+                            const char *user, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, prefix, "lease:", type->name, ":",
+                       hashed(user, pool), NULL);
+}
+
+const char *locks_slots_key(const char *prefix, const locks_type_t *type,
+                            const char *course, apr_pool_t *pool)
+{
+    if (strlen(course) > SPELLED_COURSE_MAX) {
+        /* "#" is in no course ID, so no spelled-out one looks like this. */
+        course = apr_pstrcat(pool, "#", hashed(course, pool), NULL);
+    }
+    return apr_pstrcat(pool, prefix, "slots:", type->name, ":", course, NULL);
+}
+
+const char *locks_index_key(const char *prefix, const locks_type_t *type,
+                            apr_byte_t shard, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%sindex:%s:%02x", prefix, type->name, shard);
+}
+
+apr_byte_t locks_course_shard(const char *course)
+{
+    unsigned char bytes[APR_SHA1_DIGESTSIZE];
+
+    digest(bytes, course);
+    return bytes[0];
+}

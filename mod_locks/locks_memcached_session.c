@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "locks_memcached_session.h"
+
+#include <apr_allocator.h>
+#include <apr_strings.h>
+#include <string.h>
+
+/** How often the watch looks within one timeout, and its bounds in
+ *  microseconds. */
+#define LOOKS_PER_TIMEOUT 8
+#define PERIOD_MIN 5000
+#define PERIOD_MAX 50000
+
+/** Microseconds as the whole milliseconds that poll() takes, rounded up so
+ *  that what is left of them is never taken for nothing. */
+static apr_int32_t milliseconds(apr_interval_time_t time)
+{
+    return time > 0 ? (apr_int32_t)((time + 999) / 1000) : 0;
+}
+
+/* ---- Sets of connections ---- */
+
+/** On the watch's thread: the clients of a set that is in use learn how long
+ *  they may still wait. */
+static void tell_clients(void *baton, apr_interval_time_t left)
+{
+    locks_memcached_set_t *set = baton;
+    int i;
+
+    for (i = 0; i < set->count; i++) {
+        locks_memcached_limit(set->clients[i], milliseconds(left));
+    }
+}
+
+static apr_status_t make_set(void **made, void *params, apr_pool_t *pool)
+{
+    locks_memcached_store_t *store = params;
+    locks_memcached_set_t *set;
+    int number = atomic_fetch_add(&store->count, 1);
+    int i;
+
+    if (number >= store->threads) {
+        return APR_EGENERAL;
+    }
+    set = apr_pcalloc(pool, sizeof(*set));
+    set->count = store->addresses->nelts;
+    set->clients =
+        apr_palloc(pool, sizeof(*set->clients) * (apr_size_t)set->count);
+    for (i = 0; i < set->count; i++) {
+        set->clients[i] = locks_memcached_client(
+            &APR_ARRAY_IDX(store->addresses, i, locks_address_t), pool);
+    }
+    set->slot = locks_deadline_slot(store->watch, number, tell_clients, set);
+    store->made[number] = set;
+    *made = set;
+    return APR_SUCCESS;
+}
+
+static apr_status_t end_set(void *resource, void *params, apr_pool_t *pool)
+{
+    locks_memcached_set_t *set = resource;
+    int i;
+
+    (void)params;
+    (void)pool;
+    for (i = 0; i < set->count; i++) {
+        locks_memcached_close(set->clients[i]);
+    }
+    return APR_SUCCESS;
+}
+
+/** A pool whose memory is its own: connections are made while other threads
+ *  allocate from the process's pools. The list of sets allocates under its
+ *  own lock. */
+static apr_status_t own_pool(apr_pool_t **own, apr_pool_t *pool)
+{
+    apr_allocator_t *allocator;
+    apr_status_t rv = apr_allocator_create(&allocator);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(own, pool, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *own);
+    return APR_SUCCESS;
+}
+
+/** Runs before the sets and the watch go with their pool. Sessions that are
+ *  still open lose their sets here, since the list aborts the process when
+ *  it ends with one of them missing. */
+static apr_status_t end_all(void *data)
+{
+    locks_memcached_store_t *store = data;
+    int i;
+
+    for (i = 0; i < atomic_load(&store->count) && i < store->threads; i++) {
+        locks_memcached_set_t *set = store->made[i];
+
+        if (set != NULL && atomic_load(&set->taken)) {
+            (void)apr_reslist_invalidate(store->sets, set);
+        }
+    }
+    store->sets = NULL;
+    store->watch = NULL;
+    store->ring = NULL;
+    return APR_SUCCESS;
+}
+
+static apr_interval_time_t period(apr_interval_time_t timeout)
+{
+    apr_interval_time_t part = timeout / LOOKS_PER_TIMEOUT;
+
+    return part < PERIOD_MIN ? PERIOD_MIN
+                             : (part > PERIOD_MAX ? PERIOD_MAX : part);
+}
+
+apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
+                                   apr_pool_t *pool)
+{
+    apr_pool_t *own;
+    apr_reslist_t *sets;
+    apr_status_t rv = own_pool(&own, pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    store->threads = threads > 0 ? threads : 1;
+    store->made =
+        apr_pcalloc(own, (apr_size_t)store->threads * sizeof(*store->made));
+    atomic_store(&store->count, 0);
+    store->ring = locks_memcached_ring(store->addresses, own);
+    if (store->ring == NULL) {
+        return APR_ENOMEM;
+    }
+    rv = locks_deadline_watch_create(&store->watch, store->threads,
+                                     period(store->timeout), own);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_reslist_create(&sets, 0, store->threads, store->threads, 0,
+                            make_set, end_set, store, own);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_reslist_timeout_set(sets, store->timeout);
+    store->sets = sets;
+    apr_pool_cleanup_register(own, store, end_all, apr_pool_cleanup_null);
+    return APR_SUCCESS;
+}
+
+void locks_memcached_release(locks_memcached_session_t *session)
+{
+    if (session->set != NULL && session->store->sets != NULL) {
+        atomic_store(&session->set->taken, 0);
+        (void)apr_reslist_release(session->store->sets, session->set);
+    }
+    session->set = NULL;
+}
+
+/* ---- Keys ---- */
+
+int locks_memcached_key_valid(const char *key)
+{
+    apr_size_t length = 0;
+
+    for (; key[length] != '\0'; length++) {
+        unsigned char c = (unsigned char)key[length];
+
+        if (c <= ' ' || c == 0x7f || length >= LOCKS_STORE_KEY_MAX) {
+            return 0;
+        }
+    }
+    return length > 0;
+}
+
+int locks_memcached_server(const locks_memcached_session_t *session,
+                           const char *key)
+{
+    const locks_memcached_store_t *store = session->store;
+
+    return store->addresses->nelts > 1 && store->ring != NULL
+               ? (int)locks_memcached_place(store->ring, key)
+               : 0;
+}
+
+/* ---- Reasons ---- */
+
+static const char *name_of(const locks_memcached_session_t *session, int server)
+{
+    return APR_ARRAY_IDX(session->store->addresses, server, locks_address_t)
+        .name;
+}
+
+static int timeout_in_ms(const locks_memcached_session_t *session)
+{
+    return milliseconds(session->store->timeout);
+}
+
+void locks_memcached_clear(locks_memcached_session_t *session)
+{
+    session->blamed = 0;
+}
+
+void locks_memcached_blame(locks_memcached_session_t *session,
+                           const char *reason)
+{
+    if (!session->blamed) {
+        session->blamed = 1;
+        session->reason = reason;
+    }
+}
+
+static void blame_server(locks_memcached_session_t *session, int server,
+                         const char *what, const char *cure)
+{
+    locks_memcached_blame(session,
+                          apr_psprintf(session->pool, "memcached %s: %s; %s",
+                                       name_of(session, server), what, cure));
+}
+
+int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
+                            locks_store_purpose_e purpose)
+{
+    if (purpose == LOCKS_STORE_ORDINARY && session->timed_out[server]) {
+        blame_server(session, server, "it timed out before in this request",
+                     "is it overloaded or stopped?");
+        return 0;
+    }
+    return 1;
+}
+
+void locks_memcached_failed(locks_memcached_session_t *session, int server,
+                            locks_memcached_result_e result)
+{
+    locks_memcached_client_t *client = session->set->clients[server];
+    const char *what = locks_memcached_fault(client, session->pool);
+    const char *cure;
+
+    switch (result) {
+    case LOCKS_MEMCACHED_REFUSED:
+        cure = "give it more memory (-m) or longer items (-I)";
+        break;
+    case LOCKS_MEMCACHED_TIMEOUT:
+        session->timed_out[server] = 1;
+        what = apr_psprintf(session->pool, "no answer within %d ms",
+                            milliseconds(session->deadline - session->began));
+        cure = "is it overloaded or stopped, or LocksStoreTimeout too short?";
+        break;
+    case LOCKS_MEMCACHED_BROKEN:
+        cure = "is it running, and does LocksStore name its address?";
+        break;
+    default:
+        cure = "is it a memcached, and what does it log?";
+        break;
+    }
+    blame_server(session, server, what, cure);
+    if (result != LOCKS_MEMCACHED_REFUSED) {
+        locks_memcached_close(client);
+    }
+}
+
+/* ---- One operation ---- */
+
+/** Takes a set, waiting no longer than the store's timeout. */
+static apr_status_t take_set(locks_memcached_session_t *session)
+{
+    locks_memcached_store_t *store = session->store;
+    void *set = NULL;
+
+    if (session->set != NULL) {
+        return APR_SUCCESS;
+    }
+    if (store->sets == NULL) {
+        locks_memcached_blame(session,
+                              "memcached: the store was not started in this "
+                              "process; see the error log at its start");
+        return LOCKS_STORE_UNREACHABLE;
+    }
+    if (apr_reslist_acquire(store->sets, &set) != APR_SUCCESS) {
+        locks_memcached_blame(
+            session, apr_psprintf(session->pool,
+                                  "memcached: no connection got free within "
+                                  "%d ms; all %d are in use, so requests "
+                                  "wait for a slow server",
+                                  timeout_in_ms(session), store->threads));
+        return LOCKS_STORE_UNREACHABLE;
+    }
+    session->set = set;
+    atomic_store(&session->set->taken, 1);
+    return APR_SUCCESS;
+}
+
+/** Charges the time since the operation began. */
+static void charge(locks_memcached_session_t *session)
+{
+    apr_time_t now = locks_deadline_now();
+
+    session->base.waited += now - session->began;
+    session->began = now;
+}
+
+apr_status_t locks_memcached_begin(locks_memcached_session_t *session)
+{
+    apr_interval_time_t timeout = session->store->timeout;
+    apr_interval_time_t budget = timeout * LOCKS_MEMCACHED_BUDGET;
+    apr_interval_time_t left;
+    apr_status_t rv;
+
+    session->began = locks_deadline_now();
+    if (session->base.waited < budget) {
+        rv = take_set(session);
+        charge(session);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    left = budget - session->base.waited;
+    if (left <= 0) {
+        locks_memcached_blame(
+            session,
+            apr_psprintf(session->pool,
+                         "memcached: the request used up its %d ms for the "
+                         "store; are the servers overloaded?",
+                         milliseconds(budget)));
+        return LOCKS_STORE_UNREACHABLE;
+    }
+    session->deadline = session->began + (left < timeout ? left : timeout);
+    return APR_SUCCESS;
+}
+
+void locks_memcached_end(locks_memcached_session_t *session, int sent)
+{
+    charge(session);
+    if (sent) {
+        session->base.round_trips++;
+    }
+}
+
+locks_memcached_client_t *
+locks_memcached_ready(locks_memcached_session_t *session, int server)
+{
+    locks_memcached_client_t *client = session->set->clients[server];
+
+    if (locks_memcached_open(client) != APR_SUCCESS) {
+        blame_server(session, server, "no memory for a connection",
+                     "does this host have enough?");
+        return NULL;
+    }
+    locks_memcached_limit(
+        client, milliseconds(session->deadline - locks_deadline_now()));
+    return client;
+}
+
+void locks_memcached_arm(locks_memcached_session_t *session)
+{
+    locks_deadline_arm(session->set->slot, session->deadline);
+}
+
+void locks_memcached_disarm(locks_memcached_session_t *session)
+{
+    locks_deadline_disarm(session->set->slot);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_operation.h"
+
+#include <apr_strings.h>
+
+/** How often an ambiguous write is tried before it stays unknown. */
+#define SETTLE_TRIES 3
+
+locks_operation_t *locks_operation_open(const locks_rules_t *rules,
+                                        const locks_environment_t *env,
+                                        const locks_type_t *type,
+                                        locks_store_session_t *store,
+                                        apr_pool_t *pool)
+{
+    locks_operation_t *op = apr_pcalloc(pool, sizeof(*op));
+
+    op->rules = rules;
+    op->env = env;
+    op->type = type;
+    op->store = store;
+    op->pool = pool;
+    op->why = "";
+    op->ahead = apr_hash_make(pool);
+    return op;
+}
+
+apr_status_t locks_store_failed(locks_operation_t *op)
+{
+    op->why = op->store->provider->reason(op->store);
+    return LOCKS_EUNAVAILABLE;
+}
+
+apr_status_t locks_record_damaged(locks_operation_t *op, const char *key)
+{
+    op->why = apr_psprintf(op->pool,
+                           "the record %s is damaged or was written by "
+                           "another program or a newer version; if "
+                           "LocksKeyPrefix is this module's alone, delete "
+                           "the record",
+                           key);
+    return LOCKS_EUNAVAILABLE;
+}
+
+locks_nonce_t locks_nonce(const locks_operation_t *op)
+{
+    return op->env->random(op->env->baton);
+}
+
+/* ---- Reading ---- */
+
+void locks_ahead_key(locks_operation_t *op, const char *key)
+{
+    locks_store_item_t *item = apr_pcalloc(op->pool, sizeof(*item));
+
+    item->key = key;
+    apr_hash_set(op->ahead, key, APR_HASH_KEY_STRING, item);
+}
+
+void locks_ahead_slots(locks_operation_t *op, const char *course)
+{
+    locks_ahead_key(
+        op, locks_slots_key(op->rules->prefix, op->type, course, op->pool));
+}
+
+void locks_ahead_lease(locks_operation_t *op, const char *user)
+{
+    locks_ahead_key(
+        op, locks_lease_key(op->rules->prefix, op->type, user, op->pool));
+}
+
+void locks_ahead_read(locks_operation_t *op)
+{
+    apr_size_t count = apr_hash_count(op->ahead);
+    locks_store_item_t *items = apr_pcalloc(op->pool, count * sizeof(*items));
+    apr_hash_index_t *index;
+    apr_size_t i = 0;
+
+    if (count == 0) {
+        return;
+    }
+    for (index = apr_hash_first(op->pool, op->ahead); index != NULL;
+         index = apr_hash_next(index)) {
+        items[i++] = *(locks_store_item_t *)apr_hash_this_val(index);
+    }
+    op->store->provider->fetch(op->store, items, count, LOCKS_STORE_ORDINARY);
+    for (i = 0; i < count; i++) {
+        apr_hash_set(op->ahead, items[i].key, APR_HASH_KEY_STRING, &items[i]);
+    }
+}
+
+/** Takes an item from what was read ahead; 0 if it is not there. */
+static int take_ahead(locks_operation_t *op, locks_store_item_t *item)
+{
+    const locks_store_item_t *ahead =
+        apr_hash_get(op->ahead, item->key, APR_HASH_KEY_STRING);
+
+    if (ahead == NULL) {
+        return 0;
+    }
+    apr_hash_set(op->ahead, item->key, APR_HASH_KEY_STRING, NULL);
+    *item = *ahead;
+    return 1;
+}
+
+void locks_read(locks_operation_t *op, locks_store_item_t *items,
+                apr_size_t count)
+{
+    locks_store_item_t *asked = apr_palloc(op->pool, count * sizeof(*asked));
+    apr_size_t *origin = apr_palloc(op->pool, count * sizeof(*origin));
+    apr_size_t missing = 0;
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (!take_ahead(op, &items[i])) {
+            origin[missing] = i;
+            asked[missing++] = items[i];
+        }
+    }
+    if (missing > 0) {
+        op->store->provider->fetch(op->store, asked, missing,
+                                   LOCKS_STORE_ORDINARY);
+    }
+    for (i = 0; i < missing; i++) {
+        items[origin[i]] = asked[i];
+    }
+}
+
+/* ---- Writing ---- */
+
+static apr_status_t write_once(locks_operation_t *op, const char *key,
+                               const char *value, apr_size_t length,
+                               locks_version_t replaced,
+                               locks_store_purpose_e purpose)
+{
+    const locks_store_provider_t *store = op->store->provider;
+
+    return replaced.present
+               ? store->cas(op->store, key, value, length, replaced.cas,
+                            LOCKS_RECORD_LIFETIME, purpose)
+               : store->add(op->store, key, value, length,
+                            LOCKS_RECORD_LIFETIME, purpose);
+}
+
+/** What a record says of an ambiguous write of ours. */
+typedef enum {
+    TRACE_OURS,      /* it happened */
+    TRACE_UNCHANGED, /* it did not happen yet, but still may */
+    TRACE_FOREIGN,   /* it never will, but may have before another's write */
+    TRACE_UNREADABLE
+} trace_e;
+
+static trace_e read_back(locks_operation_t *op, const char *key,
+                         locks_nonce_t nonce, locks_version_t replaced)
+{
+    locks_store_item_t item = {.key = key};
+    locks_nonce_t stored;
+
+    op->store->provider->fetch(op->store, &item, 1, LOCKS_STORE_SETTLE);
+    if (item.status == LOCKS_STORE_ABSENT) {
+        return replaced.present ? TRACE_FOREIGN : TRACE_UNCHANGED;
+    }
+    if (item.status != LOCKS_STORE_DONE ||
+        locks_record_nonce(&stored, item.value, item.length, key) !=
+            APR_SUCCESS) {
+        return TRACE_UNREADABLE;
+    }
+    if (stored == nonce) {
+        return TRACE_OURS;
+    }
+    return replaced.present && item.cas == replaced.cas ? TRACE_UNCHANGED
+                                                        : TRACE_FOREIGN;
+}
+
+/**
+ * Decides an ambiguous write. Only a write of our own on the same version
+ * does: once it is through, or lost, the first one cannot land any more,
+ * since it would need that version too.
+ */
+static apr_status_t settle(locks_operation_t *op, const char *key,
+                           const char *value, apr_size_t length,
+                           locks_version_t replaced)
+{
+    locks_nonce_t nonce;
+    int tries;
+
+    if (locks_record_nonce(&nonce, value, length, key) != APR_SUCCESS) {
+        return locks_record_damaged(op, key);
+    }
+    for (tries = 1; tries < SETTLE_TRIES; tries++) {
+        switch (read_back(op, key, nonce, replaced)) {
+        case TRACE_OURS:
+            return APR_SUCCESS;
+        case TRACE_FOREIGN:
+            return LOCKS_EDOUBT;
+        case TRACE_UNREADABLE:
+            return locks_store_failed(op);
+        case TRACE_UNCHANGED:
+            break;
+        }
+        /* A lost one is read back as well: the first may have landed. */
+        if (write_once(op, key, value, length, replaced, LOCKS_STORE_SETTLE) ==
+            LOCKS_STORE_DONE) {
+            return APR_SUCCESS;
+        }
+    }
+    return locks_store_failed(op);
+}
+
+apr_status_t locks_write(locks_operation_t *op, const char *key,
+                         const char *value, apr_size_t length,
+                         locks_version_t replaced)
+{
+    switch (
+        write_once(op, key, value, length, replaced, LOCKS_STORE_ORDINARY)) {
+    case LOCKS_STORE_DONE:
+        return APR_SUCCESS;
+    case LOCKS_STORE_LOST:
+    case LOCKS_STORE_ABSENT:
+        return LOCKS_EAGAIN;
+    case LOCKS_STORE_UNKNOWN:
+        return settle(op, key, value, length, replaced);
+    default:
+        return locks_store_failed(op);
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file locks_operation.h
+ * @brief One operation of the protocol: what it reads ahead, and writes whose
+ *        outcome is always decided.
+ */
+#ifndef LOCKS_OPERATION_H
+#define LOCKS_OPERATION_H
+
+#include "locks_environment.h"
+#include "locks_record.h"
+#include "locks_store.h"
+
+#include <apr_hash.h>
+
+/**
+ * @name Results of operations
+ * Beside APR_SUCCESS and APR_NOTFOUND.
+ * @{
+ */
+/** Another user's lock is in the way. */
+#define LOCKS_EHELD (APR_OS_START_USERERR + 7321)
+/** The course has as many locks as it may have. */
+#define LOCKS_EFULL (APR_OS_START_USERERR + 7322)
+/** The lock is another user's. */
+#define LOCKS_EFOREIGN (APR_OS_START_USERERR + 7323)
+/** It could not be found out, or be made certain; the operation's why says
+ *  the reason. What was to be done may have happened. */
+#define LOCKS_EUNAVAILABLE (APR_OS_START_USERERR + 7324)
+/** Another request came first: read again and try again. Stays within the
+ *  protocol. */
+#define LOCKS_EAGAIN (APR_OS_START_USERERR + 7325)
+/** As LOCKS_EAGAIN, after a write that may have happened before another
+ *  request's write replaced it. Stays within the protocol. */
+#define LOCKS_EDOUBT (APR_OS_START_USERERR + 7326)
+/** @} */
+
+/** What is configured. */
+typedef struct locks_rules_t {
+    /** The prefix of every key. */
+    const char *prefix;
+    /** The lease. */
+    apr_interval_time_t ttl;
+    /** How far hosts' clocks may differ. */
+    apr_interval_time_t skew;
+    /** The most locks in one course. */
+    int max_per_course;
+} locks_rules_t;
+
+/** An operation. Used by one thread. */
+typedef struct locks_operation_t {
+    const locks_rules_t *rules;
+    const locks_environment_t *env;
+    const locks_type_t *type;
+    locks_store_session_t *store;
+    apr_pool_t *pool;
+    /** After LOCKS_EUNAVAILABLE: the reason and the cure, for the log. */
+    const char *why;
+    /** How often the operation started again, and fenced a lock. */
+    apr_uint32_t retries;
+    apr_uint32_t fences;
+    /** The pending slot that the operation waits for, and since when. */
+    apr_uint64_t pending_id;
+    apr_time_t pending_since;
+    /** What was read ahead, by key: locks_store_item_t. */
+    apr_hash_t *ahead;
+} locks_operation_t;
+
+/** Opens an operation on an open store session. */
+locks_operation_t *locks_operation_open(const locks_rules_t *rules,
+                                        const locks_environment_t *env,
+                                        const locks_type_t *type,
+                                        locks_store_session_t *store,
+                                        apr_pool_t *pool);
+
+/** @name Reading ahead
+ * What is known from the request alone travels in the first round trip
+ * together. Each record that was read ahead serves its first reader; later
+ * ones ask the store again.
+ * @{ */
+void locks_ahead_key(locks_operation_t *op, const char *key);
+void locks_ahead_slots(locks_operation_t *op, const char *course);
+void locks_ahead_lease(locks_operation_t *op, const char *user);
+/** Makes the round trip, if anything was named. */
+void locks_ahead_read(locks_operation_t *op);
+/** @} */
+
+/** Reads records, in one round trip at most: what was read ahead is taken
+ *  from there. Outcomes are in the items. */
+void locks_read(locks_operation_t *op, locks_store_item_t *items,
+                apr_size_t count);
+
+/** The stored version that a write replaces. */
+typedef struct locks_version_t {
+    /** The record was there; cas is its CAS value then. */
+    int present;
+    apr_uint64_t cas;
+} locks_version_t;
+
+/**
+ * Writes a record if the store still holds the given version of it, and
+ * finds out what became of the write if its answer is lost.
+ * @return APR_SUCCESS: it is written; LOCKS_EAGAIN: it is not, nor will it
+ *         be; LOCKS_EDOUBT; LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_write(locks_operation_t *op, const char *key,
+                         const char *value, apr_size_t length,
+                         locks_version_t replaced);
+
+/** A number for one write of a record. */
+locks_nonce_t locks_nonce(const locks_operation_t *op);
+
+/** Gives up because of the store: takes over its reason. */
+apr_status_t locks_store_failed(locks_operation_t *op);
+
+/** Gives up because a record cannot be believed. */
+apr_status_t locks_record_damaged(locks_operation_t *op, const char *key);
+
+#endif

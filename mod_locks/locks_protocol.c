@@ -1,0 +1,829 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_protocol.h"
+
+#include "locks_snapshot.h"
+
+#include <apr_strings.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/** How many locks one acquire fences to make room in a course. */
+#define SWEEP_FENCES 3
+/** The part of a lease that may pass between writing a slot and granting. */
+#define GRANT_FRACTION 4
+/** The longest pauses between tries: after a lost write, doubled up to five
+ *  times, and before a pending slot is looked at again. */
+#define CONFLICT_PAUSE apr_time_from_msec(1)
+#define CONFLICT_DOUBLINGS 5
+#define PENDING_PAUSE apr_time_from_msec(10)
+
+/* ---- Time ---- */
+
+static apr_time_t now(const locks_operation_t *op)
+{
+    return op->env->now(op->env->baton);
+}
+
+static apr_time_t ticks(const locks_operation_t *op)
+{
+    return op->env->ticks(op->env->baton);
+}
+
+/** Pauses for a random part of the longest, so that rivals part ways. */
+static void pause_up_to(const locks_operation_t *op,
+                        apr_interval_time_t longest)
+{
+    op->env->pause(op->env->baton,
+                   1 + (apr_interval_time_t)(op->env->random(op->env->baton) %
+                                             (apr_uint64_t)longest));
+}
+
+/** Before another try: LOCKS_EAGAIN, or LOCKS_EUNAVAILABLE when there were
+ *  enough. */
+static apr_status_t before_retry(locks_operation_t *op, apr_time_t started)
+{
+    apr_uint32_t doublings =
+        op->retries < CONFLICT_DOUBLINGS ? op->retries : CONFLICT_DOUBLINGS;
+
+    if (ticks(op) - started >= LOCKS_RETRY_LIMIT) {
+        op->why = "other requests kept coming first; if this goes on, the "
+                  "store is too slow for its load";
+        return LOCKS_EUNAVAILABLE;
+    }
+    op->retries++;
+    pause_up_to(op, CONFLICT_PAUSE << doublings);
+    return LOCKS_EAGAIN;
+}
+
+/* ---- States of a slot ---- */
+
+typedef enum {
+    SLOT_DEAD,
+    SLOT_LIVE,
+    SLOT_GRACE, /* expired, but maybe not yet by another host's clock */
+    SLOT_EXPIRED,
+    SLOT_PENDING
+} slot_state_e;
+
+static slot_state_e slot_state(const locks_operation_t *op,
+                               const locks_slot_t *slot,
+                               const locks_lease_t *lease, const char *course)
+{
+    apr_time_t time = now(op);
+
+    if (lease->id != slot->id) {
+        return slot->id <= lease->last ? SLOT_DEAD : SLOT_PENDING;
+    }
+    if (strcmp(lease->course, course) != 0 ||
+        strcmp(lease->resource, slot->resource) != 0) {
+        /* Its lease lives elsewhere under this ID, and an ID is given to a
+         * user once: here it can never be live. */
+        return SLOT_DEAD;
+    }
+    if (time < lease->deadline) {
+        return SLOT_LIVE;
+    }
+    return time < lease->deadline + op->rules->skew ? SLOT_GRACE : SLOT_EXPIRED;
+}
+
+/** Is a pending slot so young that its owner may be about to finish it? Its
+ *  ID says when it was written, by a clock that may be another host's: so
+ *  what this operation has waited counts too. */
+static int is_young(locks_operation_t *op, const locks_slot_t *slot)
+{
+    if (op->pending_id != slot->id) {
+        op->pending_id = slot->id;
+        op->pending_since = ticks(op);
+    }
+    return (apr_uint64_t)now(op) * 1000 <
+               slot->id + LOCKS_PENDING_GRACE * 1000 &&
+           ticks(op) - op->pending_since < LOCKS_PENDING_GRACE;
+}
+
+/* ---- Writing records ---- */
+
+static apr_status_t write_lease(locks_operation_t *op,
+                                const locks_lease_view_t *view,
+                                const locks_lease_t *lease)
+{
+    apr_size_t length;
+    const char *value = locks_lease_encode(&length, lease, view->key,
+                                           locks_nonce(op), op->pool);
+
+    return locks_write(op, view->key, value, length, view->version);
+}
+
+/** LOCKS_EDOUBT is as good as LOCKS_EAGAIN for a write that shows to nobody
+ *  or that may be done twice. */
+static apr_status_t harmless(apr_status_t rv)
+{
+    return rv == LOCKS_EDOUBT ? LOCKS_EAGAIN : rv;
+}
+
+/** LOCKS_EDOUBT leaves a grant or a release unknown. */
+static apr_status_t momentous(locks_operation_t *op, apr_status_t rv)
+{
+    if (rv == LOCKS_EDOUBT) {
+        op->why = "the store's answer to a write was lost, and another "
+                  "request wrote the record since";
+        return LOCKS_EUNAVAILABLE;
+    }
+    return rv;
+}
+
+/**
+ * Makes sure that a slot that is not live can never come alive, by the one
+ * record that could make it so: its owner's lease. A lock that the owner
+ * holds elsewhere stays.
+ */
+static apr_status_t fence(locks_operation_t *op, locks_snapshot_t *snapshot,
+                          const locks_slot_t *slot)
+{
+    const locks_lease_view_t *view =
+        locks_snapshot_lease(snapshot, slot->owner);
+    locks_lease_t lease = view->lease;
+    apr_status_t rv;
+
+    if (lease.id == slot->id) {
+        lease.id = 0;
+        lease.course = lease.resource = "";
+    }
+    if (lease.last < slot->id) {
+        lease.last = slot->id;
+    }
+    rv = harmless(write_lease(op, view, &lease));
+    if (rv == APR_SUCCESS) {
+        op->fences++;
+        locks_snapshot_forget(snapshot, slot->owner);
+    }
+    return rv;
+}
+
+/** Enters the course in the index. Whoever is not in it is not found by a
+ *  stranger's release, and no worse. */
+static apr_status_t write_index(locks_operation_t *op,
+                                locks_snapshot_t *snapshot)
+{
+    const locks_index_entry_t *old =
+        (const locks_index_entry_t *)snapshot->index->elts;
+    apr_time_t forgotten =
+        now(op) - LOCKS_RECORD_STALE - apr_time_from_sec(LOCKS_RECORD_LIFETIME);
+    apr_array_header_t *entries = apr_array_make(
+        op->pool, snapshot->index->nelts + 1, sizeof(locks_index_entry_t));
+    locks_index_entry_t *entry = apr_array_push(entries);
+    apr_size_t length;
+    const char *value;
+    int i;
+
+    entry->course = snapshot->course;
+    entry->written = now(op);
+    for (i = 0; i < snapshot->index->nelts; i++) {
+        if (old[i].written > forgotten &&
+            strcmp(old[i].course, snapshot->course) != 0) {
+            *(locks_index_entry_t *)apr_array_push(entries) = old[i];
+        }
+    }
+    value = locks_index_encode(&length, entries, snapshot->index_key,
+                               locks_nonce(op), op->pool);
+    if (length > LOCKS_STORE_VALUE_MAX) {
+        return APR_SUCCESS;
+    }
+    return harmless(locks_write(op, snapshot->index_key, value, length,
+                                snapshot->index_version));
+}
+
+static int is_stale(const locks_operation_t *op, apr_time_t written)
+{
+    return now(op) - written > LOCKS_RECORD_STALE;
+}
+
+/** Writes the index if this course's entry is due, as it is before the first
+ *  slots of a course are written. */
+static apr_status_t keep_index(locks_operation_t *op,
+                               locks_snapshot_t *snapshot)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (is_stale(op, snapshot->slots.indexed)) {
+        rv = write_index(op, snapshot);
+        snapshot->slots.indexed = now(op);
+    }
+    return rv;
+}
+
+static apr_status_t write_slots(locks_operation_t *op,
+                                locks_snapshot_t *snapshot)
+{
+    apr_size_t length;
+    const char *value;
+
+    snapshot->slots.written = now(op);
+    value = locks_slots_encode(&length, &snapshot->slots, snapshot->slots_key,
+                               locks_nonce(op), op->pool);
+    if (length > LOCKS_STORE_VALUE_MAX) {
+        return LOCKS_EFULL;
+    }
+    return harmless(locks_write(op, snapshot->slots_key, value, length,
+                                snapshot->slots_version));
+}
+
+/* ---- Acquire ---- */
+
+/** One acquire. */
+typedef struct acquire_t {
+    locks_operation_t *op;
+    const locks_subject_t *subject;
+    const char *user;
+    locks_snapshot_t *snapshot;
+    /** The slot that an earlier try wrote and did not come to grant. */
+    apr_uint64_t abandoned;
+} acquire_t;
+
+/** Slots are looked through for dead ones when they are more than half of
+ *  what the course may have. */
+static int is_sweep_due(const acquire_t *acquire)
+{
+    return acquire->snapshot->slots.entries->nelts * 2 >
+           acquire->op->rules->max_per_course;
+}
+
+static apr_status_t read_own_lease(const acquire_t *acquire)
+{
+    apr_array_header_t *users =
+        apr_array_make(acquire->op->pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(users, const char *) = acquire->user;
+    return locks_snapshot_read_leases(acquire->snapshot, users, 0);
+}
+
+/** Step 1: the slots, the user's lease, and the lease of whoever has the
+ *  resource; all owners' leases if a sweep is due. */
+static apr_status_t read_all(acquire_t *acquire)
+{
+    locks_operation_t *op = acquire->op;
+    locks_snapshot_t *snapshot =
+        locks_snapshot_open(op, acquire->subject->course);
+    apr_status_t rv = locks_snapshot_read_slots(snapshot, acquire->user);
+    apr_array_header_t *users;
+    const locks_slot_t *slot;
+    int i;
+
+    acquire->snapshot = snapshot;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    users = apr_array_make(op->pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(users, const char *) = acquire->user;
+    slot = locks_snapshot_slot(snapshot, acquire->subject->resource);
+    if (slot != NULL) {
+        APR_ARRAY_PUSH(users, const char *) = slot->owner;
+    }
+    for (i = 0; is_sweep_due(acquire) && i < snapshot->slots.entries->nelts;
+         i++) {
+        slot = &APR_ARRAY_IDX(snapshot->slots.entries, i, locks_slot_t);
+        APR_ARRAY_PUSH(users, const char *) = slot->owner;
+    }
+    return locks_snapshot_read_leases(snapshot, users,
+                                      is_stale(op, snapshot->slots.indexed));
+}
+
+/** What to tell the user of a lock that was granted or renewed. */
+static apr_status_t granted(const acquire_t *acquire, locks_lock_t *lock,
+                            const locks_lease_t *lease)
+{
+    lock->id = lease->id;
+    lock->subject = *acquire->subject;
+    lock->owner = acquire->user;
+    lock->granted = lease->granted;
+    lock->deadline = lease->deadline;
+    if (locks_expires_in(lock, now(acquire->op)) <= 0) {
+        acquire->op->why = "the lease ran out while it was being granted: "
+                           "LocksTTL is too short for this store";
+        return LOCKS_EUNAVAILABLE;
+    }
+    return APR_SUCCESS;
+}
+
+/** Step 2, the user's own live lock: a new deadline for the same lock. */
+static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
+{
+    locks_operation_t *op = acquire->op;
+    const locks_lease_view_t *view =
+        locks_snapshot_lease(acquire->snapshot, acquire->user);
+    locks_lease_t lease = view->lease;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (is_stale(op, acquire->snapshot->slots.written)) {
+        rv = keep_index(op, acquire->snapshot);
+        if (rv == APR_SUCCESS) {
+            rv = write_slots(op, acquire->snapshot);
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    lease.deadline = now(op) + op->rules->ttl;
+    rv = harmless(write_lease(op, view, &lease));
+    return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
+}
+
+/** Step 3: a slot that is pending or expired is fenced before it is
+ *  replaced; the user's own lease is then read again, to write to it. */
+static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
+{
+    apr_status_t rv = fence(acquire->op, acquire->snapshot, slot);
+
+    if (rv == APR_SUCCESS && strcmp(slot->owner, acquire->user) == 0) {
+        rv = read_own_lease(acquire);
+    }
+    return rv;
+}
+
+/** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
+ *  own was renewed, otherwise with the resource free to take. */
+static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
+{
+    const locks_slot_t *slot =
+        locks_snapshot_slot(acquire->snapshot, acquire->subject->resource);
+    int own;
+
+    if (slot == NULL) {
+        return APR_SUCCESS;
+    }
+    own = strcmp(slot->owner, acquire->user) == 0;
+    switch (
+        slot_state(acquire->op, slot,
+                   &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
+                   acquire->subject->course)) {
+    case SLOT_LIVE:
+        return own ? renew(acquire, lock) : LOCKS_EHELD;
+    case SLOT_GRACE:
+        return own ? fence_slot(acquire, slot) : LOCKS_EHELD;
+    case SLOT_PENDING:
+        if (slot->id != acquire->abandoned && is_young(acquire->op, slot)) {
+            pause_up_to(acquire->op, PENDING_PAUSE);
+            return LOCKS_EAGAIN;
+        }
+        return fence_slot(acquire, slot);
+    case SLOT_EXPIRED:
+        return fence_slot(acquire, slot);
+    case SLOT_DEAD:
+        break;
+    }
+    return APR_SUCCESS;
+}
+
+/** What a sweep decides of one slot. */
+typedef enum { KEEP_COUNTED, KEEP_UNCOUNTED, DROP } verdict_e;
+
+/** Judges a slot of a course that is more than half full. What is expired or
+ *  long pending is fenced and dropped, a few in each acquire. */
+static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
+                               int *fences, verdict_e *verdict)
+{
+    const locks_lease_view_t *view =
+        locks_snapshot_lease(acquire->snapshot, slot->owner);
+    slot_state_e state;
+    apr_status_t rv;
+
+    *verdict = KEEP_UNCOUNTED;
+    if (view == NULL) {
+        /* Fenced in this sweep already; whatever else its owner has here is
+         * left to the next one. */
+        return APR_SUCCESS;
+    }
+    state =
+        slot_state(acquire->op, slot, &view->lease, acquire->subject->course);
+    if (state == SLOT_DEAD) {
+        *verdict = DROP;
+    } else if (state == SLOT_LIVE ||
+               (state == SLOT_PENDING && is_young(acquire->op, slot))) {
+        *verdict = KEEP_COUNTED;
+    } else if (state != SLOT_GRACE) {
+        if (*fences == 0) {
+            *verdict = state == SLOT_PENDING ? KEEP_COUNTED : KEEP_UNCOUNTED;
+            return APR_SUCCESS;
+        }
+        rv = fence(acquire->op, acquire->snapshot, slot);
+        --*fences;
+        *verdict = DROP;
+        return rv;
+    }
+    return APR_SUCCESS;
+}
+
+/** Is this slot of the user's own past? Needs no more than the own lease,
+ *  so it is dropped whenever slots are written. */
+static int is_own_dead(const acquire_t *acquire, const locks_slot_t *slot)
+{
+    return strcmp(slot->owner, acquire->user) == 0 &&
+           slot_state(
+               acquire->op, slot,
+               &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease,
+               acquire->subject->course) == SLOT_DEAD;
+}
+
+/** Does the user hold a live lock in this course? */
+static int holds_here(const acquire_t *acquire)
+{
+    const locks_lease_t *lease =
+        &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease;
+    const locks_slot_t *slot =
+        lease->id == 0
+            ? NULL
+            : locks_snapshot_slot(acquire->snapshot, lease->resource);
+
+    return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
+           slot_state(acquire->op, slot, lease, acquire->subject->course) ==
+               SLOT_LIVE;
+}
+
+/**
+ * Steps 4 and 5, in memory: leaves out the slot that is replaced and the
+ * dead, and counts what stays against what the course may have.
+ * @return APR_SUCCESS, LOCKS_EFULL, or what fencing came to
+ */
+static apr_status_t sweep(acquire_t *acquire)
+{
+    apr_array_header_t *entries = acquire->snapshot->slots.entries;
+    apr_array_header_t *kept = apr_array_make(
+        acquire->op->pool, entries->nelts + 1, sizeof(locks_slot_t));
+    int due = is_sweep_due(acquire);
+    int fences = SWEEP_FENCES;
+    int others = 0;
+    int i;
+
+    for (i = 0; i < entries->nelts; i++) {
+        const locks_slot_t *slot = &APR_ARRAY_IDX(entries, i, locks_slot_t);
+        int own = strcmp(slot->owner, acquire->user) == 0;
+        verdict_e verdict = KEEP_COUNTED;
+
+        if (strcmp(slot->resource, acquire->subject->resource) == 0) {
+            continue;
+        }
+        if (own) {
+            verdict = is_own_dead(acquire, slot) ? DROP : KEEP_UNCOUNTED;
+        } else if (due) {
+            apr_status_t rv = judge_slot(acquire, slot, &fences, &verdict);
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+        if (verdict != DROP) {
+            *(locks_slot_t *)apr_array_push(kept) = *slot;
+        }
+        others += verdict == KEEP_COUNTED;
+    }
+    if (others >= acquire->op->rules->max_per_course && !holds_here(acquire)) {
+        return LOCKS_EFULL;
+    }
+    acquire->snapshot->slots.entries = kept;
+    return APR_SUCCESS;
+}
+
+/** Step 4: an ID larger than every earlier one of this user and of this
+ *  course, no smaller than the clock, the course's shard in the low byte.
+ *  0 if there is none left. */
+static apr_uint64_t next_id(const acquire_t *acquire)
+{
+    const locks_lease_t *lease =
+        &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease;
+    apr_uint64_t shard = locks_course_shard(acquire->subject->course);
+    apr_uint64_t floor = acquire->snapshot->slots.last > lease->last
+                             ? acquire->snapshot->slots.last
+                             : lease->last;
+    /* The clock counts microseconds; chance fills the nanoseconds, so that
+     * two courses of a shard hardly ever come to the same ID. */
+    apr_uint64_t clock =
+        (apr_uint64_t)now(acquire->op) * 1000 + locks_nonce(acquire->op) % 1000;
+    apr_uint64_t id =
+        ((clock > floor ? clock : floor) & ~(apr_uint64_t)0xff) | shard;
+
+    if (id <= floor) {
+        id += 0x100;
+    }
+    return id <= LOCKS_ID_MAX ? id : 0;
+}
+
+/** Step 5: the new slot. It is pending until step 6. */
+static apr_status_t write_new_slot(acquire_t *acquire, apr_uint64_t id)
+{
+    locks_slots_t *slots = &acquire->snapshot->slots;
+    locks_slot_t *slot = apr_array_push(slots->entries);
+
+    slot->id = id;
+    slot->resource = acquire->subject->resource;
+    slot->owner = acquire->user;
+    slots->last = id;
+    return write_slots(acquire->op, acquire->snapshot);
+}
+
+/** Step 6: the grant and, in the same instant, the release of the lock that
+ *  the user had. */
+static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
+                          locks_lock_t *lock)
+{
+    locks_operation_t *op = acquire->op;
+    locks_lease_t lease = {.id = id,
+                           .last = id,
+                           .granted = now(op),
+                           .course = acquire->subject->course,
+                           .resource = acquire->subject->resource,
+                           .owner = acquire->user};
+    apr_status_t rv;
+
+    lease.deadline = lease.granted + op->rules->ttl;
+    rv = momentous(
+        op,
+        write_lease(op, locks_snapshot_lease(acquire->snapshot, acquire->user),
+                    &lease));
+    return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
+}
+
+/** One try, steps 1 to 6. */
+static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
+{
+    locks_operation_t *op = acquire->op;
+    apr_time_t slot_written;
+    apr_status_t rv;
+    apr_uint64_t id;
+
+    rv = read_all(acquire);
+    if (rv == APR_SUCCESS) {
+        rv = clear_the_way(acquire, lock);
+    }
+    if (rv != APR_SUCCESS || lock->id != 0) {
+        return rv;
+    }
+    rv = sweep(acquire);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = keep_index(op, acquire->snapshot);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    id = next_id(acquire);
+    if (id == 0) {
+        op->why = "lock IDs have run out: a record or a host's clock is far "
+                  "in the future";
+        return LOCKS_EUNAVAILABLE;
+    }
+    slot_written = ticks(op);
+    acquire->abandoned = id;
+    rv = write_new_slot(acquire, id);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (ticks(op) - slot_written > op->rules->ttl / GRANT_FRACTION) {
+        return LOCKS_EAGAIN;
+    }
+    return grant(acquire, id, lock);
+}
+
+apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
+                           const locks_subject_t *subject, const char *user)
+{
+    acquire_t acquire = {.op = op, .subject = subject, .user = user};
+    apr_time_t started = ticks(op);
+    apr_status_t rv;
+
+    memset(lock, 0, sizeof(*lock));
+    do {
+        rv = try_acquire(&acquire, lock);
+        if (rv == LOCKS_EAGAIN) {
+            rv = before_retry(op, started);
+        }
+    } while (rv == LOCKS_EAGAIN);
+    return rv;
+}
+
+/* ---- Release ---- */
+
+/** Reads the slots of these courses and finds the one with this ID.
+ *  APR_NOTFOUND if there is none. */
+static apr_status_t find_slot(locks_operation_t *op,
+                              const apr_array_header_t *index, apr_uint64_t id,
+                              locks_slot_t *found, const char **course)
+{
+    apr_size_t courses = (apr_size_t)index->nelts;
+    locks_store_item_t *items =
+        apr_pcalloc(op->pool, (courses + 1) * sizeof(*items));
+    apr_size_t i;
+    int j;
+
+    for (i = 0; i < courses; i++) {
+        items[i].key = locks_slots_key(
+            op->rules->prefix, op->type,
+            APR_ARRAY_IDX(index, i, locks_index_entry_t).course, op->pool);
+    }
+    locks_read(op, items, courses);
+    for (i = 0; i < courses; i++) {
+        locks_version_t version;
+        locks_slots_t slots;
+        apr_status_t rv = locks_slots_view(op, &slots, &version, &items[i]);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        for (j = 0; j < slots.entries->nelts; j++) {
+            *found = APR_ARRAY_IDX(slots.entries, j, locks_slot_t);
+            if (found->id == id) {
+                *course = APR_ARRAY_IDX(index, i, locks_index_entry_t).course;
+                return APR_SUCCESS;
+            }
+        }
+    }
+    return APR_NOTFOUND;
+}
+
+/** Looks for a lock that is not the user's, to tell whose it is: from the
+ *  shard in its ID to courses, to slots, to its owner's lease. */
+static apr_status_t find_foreign(locks_operation_t *op, apr_uint64_t id,
+                                 const locks_store_item_t *index_item)
+{
+    locks_store_item_t item = {0};
+    apr_array_header_t *index;
+    locks_version_t version;
+    locks_lease_view_t view;
+    locks_slot_t slot;
+    const char *course;
+    apr_status_t rv = locks_index_view(op, &index, &version, index_item);
+
+    if (rv == APR_SUCCESS) {
+        rv = find_slot(op, index, id, &slot, &course);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    item.key =
+        locks_lease_key(op->rules->prefix, op->type, slot.owner, op->pool);
+    locks_read(op, &item, 1);
+    rv = locks_lease_view(op, &view, &item, slot.owner);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return slot_state(op, &slot, &view.lease, course) == SLOT_LIVE
+               ? LOCKS_EFOREIGN
+               : APR_NOTFOUND;
+}
+
+/** One try. */
+static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
+                                const char *user)
+{
+    locks_store_item_t items[2] = {
+        {.key = locks_lease_key(op->rules->prefix, op->type, user, op->pool)},
+        {.key = locks_index_key(op->rules->prefix, op->type,
+                                (apr_byte_t)(id & 0xff), op->pool)}};
+    locks_lease_view_t view;
+    locks_lease_t lease;
+    apr_status_t rv;
+
+    locks_read(op, items, 2);
+    rv = locks_lease_view(op, &view, &items[0], user);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (view.lease.id != id) {
+        /* The user's last ID was the user's own, whatever became of it. */
+        return view.lease.last == id ? APR_NOTFOUND
+                                     : find_foreign(op, id, &items[1]);
+    }
+    if (now(op) >= view.lease.deadline) {
+        return APR_NOTFOUND;
+    }
+    lease = view.lease;
+    lease.id = 0;
+    lease.course = lease.resource = "";
+    return momentous(op, write_lease(op, &view, &lease));
+}
+
+apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
+                           const char *user)
+{
+    apr_time_t started = ticks(op);
+    apr_status_t rv;
+
+    do {
+        rv = try_release(op, id, user);
+        if (rv == LOCKS_EAGAIN) {
+            rv = before_retry(op, started);
+        }
+    } while (rv == LOCKS_EAGAIN);
+    return rv;
+}
+
+/* ---- List ---- */
+
+/**
+ * Is this lease an active lock of the course? The slots say where to look,
+ * the lease says what is. A lease on an ID that the slots have seen must
+ * still stand in them; one that is newer than the slots just read was
+ * granted since.
+ */
+static int is_active(const locks_snapshot_t *snapshot,
+                     const locks_lease_t *lease, apr_time_t time)
+{
+    const locks_slot_t *slot;
+
+    if (lease->id == 0 || time >= lease->deadline ||
+        strcmp(lease->course, snapshot->course) != 0) {
+        return 0;
+    }
+    if (lease->id > snapshot->slots.last) {
+        return 1;
+    }
+    slot = locks_snapshot_slot(snapshot, lease->resource);
+    return slot != NULL && slot->id == lease->id &&
+           strcmp(slot->owner, lease->owner) == 0;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    apr_uint64_t a = ((const locks_lock_t *)left)->id;
+    apr_uint64_t b = ((const locks_lock_t *)right)->id;
+
+    return a < b ? -1 : a > b;
+}
+
+/** Sorts by ID. Of two locks on one resource, which the leases can show when
+ *  it changed hands while they were read, the later one stays. */
+static apr_array_header_t *in_order(const locks_operation_t *op,
+                                    apr_array_header_t *found)
+{
+    apr_array_header_t *locks =
+        apr_array_make(op->pool, found->nelts + 1, sizeof(locks_lock_t));
+    apr_hash_t *latest = apr_hash_make(op->pool);
+    int i;
+
+    qsort(found->elts, (size_t)found->nelts, sizeof(locks_lock_t), compare_ids);
+    for (i = 0; i < found->nelts; i++) {
+        locks_lock_t *lock = &APR_ARRAY_IDX(found, i, locks_lock_t);
+
+        apr_hash_set(latest, lock->subject.resource, APR_HASH_KEY_STRING, lock);
+    }
+    for (i = 0; i < found->nelts; i++) {
+        locks_lock_t *lock = &APR_ARRAY_IDX(found, i, locks_lock_t);
+
+        if (apr_hash_get(latest, lock->subject.resource, APR_HASH_KEY_STRING) ==
+            lock) {
+            *(locks_lock_t *)apr_array_push(locks) = *lock;
+        }
+    }
+    return locks;
+}
+
+static apr_array_header_t *active_locks(const locks_operation_t *op,
+                                        const locks_snapshot_t *snapshot)
+{
+    apr_array_header_t *found =
+        apr_array_make(op->pool, (int)apr_hash_count(snapshot->leases) + 1,
+                       sizeof(locks_lock_t));
+    apr_time_t time = now(op);
+    apr_hash_index_t *index;
+
+    for (index = apr_hash_first(op->pool, snapshot->leases); index != NULL;
+         index = apr_hash_next(index)) {
+        const locks_lease_view_t *view = apr_hash_this_val(index);
+
+        if (is_active(snapshot, &view->lease, time)) {
+            locks_lock_t *lock = apr_array_push(found);
+
+            lock->id = view->lease.id;
+            lock->subject.type = op->type;
+            lock->subject.course = view->lease.course;
+            lock->subject.resource = view->lease.resource;
+            lock->owner = view->lease.owner;
+            lock->granted = view->lease.granted;
+            lock->deadline = view->lease.deadline;
+        }
+    }
+    return in_order(op, found);
+}
+
+apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
+                        const char *course)
+{
+    locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
+    apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
+    apr_array_header_t *owners;
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    owners = apr_array_make(op->pool, snapshot->slots.entries->nelts + 1,
+                            sizeof(const char *));
+    for (i = 0; i < snapshot->slots.entries->nelts; i++) {
+        APR_ARRAY_PUSH(owners, const char *) =
+            APR_ARRAY_IDX(snapshot->slots.entries, i, locks_slot_t).owner;
+    }
+    rv = locks_snapshot_read_leases(snapshot, owners, 0);
+    if (rv == APR_SUCCESS) {
+        *locks = active_locks(op, snapshot);
+    }
+    return rv;
+}

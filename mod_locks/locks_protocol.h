@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file locks_protocol.h
+ * @brief Acquire, renew, release, list: the lock protocol.
+ *
+ * It gives, on any store that compares and swaps single keys: no two users
+ * hold live locks on one resource at once; a user never holds two live locks
+ * of a type; a granted lock stays live until its owner's next grant or
+ * release, its deadline, or loss of the store's data; a worker that dies at
+ * any point leaves all this intact.
+ *
+ * The lease is the lock itself; slots say where to look. A lock L on
+ * resource g by user o is
+ *
+ *     live     if slots[g] = (L, o), o's lease has id = L on g in this
+ *              course, and its deadline has not passed
+ *     expired  if it would be live but for the deadline
+ *     dead     if L <= lease.last and lease.id != L: it can never come alive
+ *     pending  otherwise: its owner is between two writes, or died there
+ *
+ * Every result is one of operation.h's, or as said below.
+ */
+#ifndef LOCKS_PROTOCOL_H
+#define LOCKS_PROTOCOL_H
+
+#include "locks_operation.h"
+
+/** How long a pending slot is left alone, for its owner to finish. */
+#define LOCKS_PENDING_GRACE apr_time_from_msec(50)
+/** How long an operation goes on starting again. */
+#define LOCKS_RETRY_LIMIT apr_time_from_sec(1)
+
+/**
+ * Takes a lock for a user, or renews the one that the user holds there. A
+ * new grant releases the user's other lock of the type in the same instant.
+ * @param lock set to the lock; subject and owner refer to the arguments
+ * @return APR_SUCCESS, LOCKS_EHELD, LOCKS_EFULL, LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
+                           const locks_subject_t *subject, const char *user);
+
+/**
+ * Gives a lock back.
+ * @return APR_SUCCESS; APR_NOTFOUND if no active lock has this ID;
+ *         LOCKS_EFOREIGN if another user's has; LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
+                           const char *user);
+
+/**
+ * Lists a course's active locks by ascending ID: each lock that is active
+ * during the whole operation, and none that is active at no moment of it.
+ * @param locks set to an array of locks_lock_t
+ * @return APR_SUCCESS, LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
+                        const char *course);
+
+#endif

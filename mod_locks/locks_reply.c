@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_reply.h"
+
+#include "locks_json.h"
+
+#include <apr_strings.h>
+
+const char *locks_reply_error(int status, const char *message, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "{\"error\": %d, \"message\": %s}", status,
+                        locks_json_quote(message, pool));
+}
+
+const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
+                             apr_pool_t *pool)
+{
+    /* The names of types and of their members need no escapes. */
+    return apr_psprintf(pool,
+                        "{\"id\": \"%" APR_UINT64_T_FMT "\", \"type\": \"%s\", "
+                        "\"subject\": {\"courseId\": %s, \"%s\": %s}, "
+                        "\"ownerId\": %s, \"expiresIn\": %" APR_INT64_T_FMT "}",
+                        lock->id, lock->subject.type->name,
+                        locks_json_quote(lock->subject.course, pool),
+                        lock->subject.type->resource_member,
+                        locks_json_quote(lock->subject.resource, pool),
+                        locks_json_quote(lock->owner, pool),
+                        locks_expires_in(lock, now));
+}
+
+const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,
+                             apr_pool_t *pool)
+{
+    apr_array_header_t *pieces =
+        apr_array_make(pool, 2 * locks->nelts + 2, sizeof(const char *));
+
+    APR_ARRAY_PUSH(pieces, const char *) = "[";
+    for (int i = 0; i < locks->nelts; i++) {
+        const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, const locks_lock_t);
+
+        if (locks_expires_in(lock, now) > 0) {
+            if (pieces->nelts > 1) {
+                APR_ARRAY_PUSH(pieces, const char *) = ", ";
+            }
+            APR_ARRAY_PUSH(pieces, const char *) =
+                locks_reply_lock(lock, now, pool);
+        }
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = "]";
+    return apr_array_pstrcat(pool, pieces, '\0');
+}

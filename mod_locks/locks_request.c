@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of POST /locks. */
+#include "locks_request.h"
+
+#include "locks_json.h"
+#include "locks_utf8.h"
+
+#include <apr_strings.h>
+
+#include <string.h>
+
+/** Says what is wrong with a member unless it is of this kind. */
+static const char *check_kind(locks_json_t json, locks_json_kind_e kind,
+                              const char *field, apr_pool_t *pool)
+{
+    if (json.kind == kind) {
+        return NULL;
+    }
+    if (json.kind == LOCKS_JSON_ABSENT) {
+        return apr_pstrcat(pool, field, " is missing", NULL);
+    }
+    return apr_pstrcat(pool, field, " must be ",
+                       kind == LOCKS_JSON_OBJECT ? "an object" : "a string",
+                       NULL);
+}
+
+static const char *known_types(apr_pool_t *pool)
+{
+    const char *names = locks_types[0].name;
+
+    for (const locks_type_t *type = locks_types + 1; type->name; type++) {
+        names = apr_pstrcat(pool, names, ", ", type->name, NULL);
+    }
+    return names;
+}
+
+static const char *read_type(const locks_type_t **type, locks_json_t json,
+                             apr_pool_t *pool)
+{
+    const char *error = check_kind(json, LOCKS_JSON_STRING, "type", pool);
+    const char *name;
+
+    if (error) {
+        return error;
+    }
+    name = locks_json_text(json, pool);
+    *type = locks_type_find(name);
+    if (!*type) {
+        return apr_psprintf(pool, "type: unknown resource type '%s'; known: %s",
+                            name, known_types(pool));
+    }
+    return NULL;
+}
+
+static const char *read_course_key(const char **course_key, locks_json_t json,
+                                   apr_pool_t *pool)
+{
+    const char *field = "subject.courseId";
+    const char *error = check_kind(json, LOCKS_JSON_STRING, field, pool);
+
+    if (error) {
+        return error;
+    }
+    *course_key = locks_json_text(json, pool);
+    return **course_key ? NULL
+                        : apr_pstrcat(pool, field, " must not be empty", NULL);
+}
+
+static const char *read_resource(const char **resource, locks_json_t json,
+                                 const char *field, apr_pool_t *pool)
+{
+    const char *error = check_kind(json, LOCKS_JSON_STRING, field, pool);
+    const char *id;
+    apr_size_t length;
+
+    if (error) {
+        return error;
+    }
+    id = locks_json_string(&length, json);
+    if (length == strlen(id) && locks_resource_id_valid(id)) {
+        *resource = id;
+        return NULL;
+    }
+    if (length == 0) {
+        return apr_pstrcat(pool, field, " must not be empty", NULL);
+    }
+    if (length > LOCKS_RESOURCE_ID_MAX) {
+        return apr_psprintf(pool, "%s must not be longer than %d bytes", field,
+                            LOCKS_RESOURCE_ID_MAX);
+    }
+    return apr_pstrcat(pool, field, " must not have control characters", NULL);
+}
+
+/** Reads the subject of a request whose type is known. */
+static const char *read_subject(locks_request_t *request, locks_json_t json,
+                                apr_pool_t *pool)
+{
+    const char *member = request->type->resource_member;
+    const char *error = check_kind(json, LOCKS_JSON_OBJECT, "subject", pool);
+
+    if (!error) {
+        error = read_course_key(&request->course_key,
+                                locks_json_member(json, "courseId"), pool);
+    }
+    if (!error) {
+        error =
+            read_resource(&request->resource, locks_json_member(json, member),
+                          apr_pstrcat(pool, "subject.", member, NULL), pool);
+    }
+    return error;
+}
+
+const char *locks_request_parse_body(locks_request_t *request, const char *body,
+                                     apr_size_t length, apr_pool_t *pool)
+{
+    locks_json_t json;
+    const char *error =
+        locks_json_parse(&json, body, length, LOCKS_JSON_LEVELS_MAX, pool);
+
+    *request = (locks_request_t){NULL, NULL, NULL};
+    if (!error && json.kind != LOCKS_JSON_OBJECT) {
+        error = "The request must be a JSON object";
+    }
+    if (!error) {
+        error =
+            read_type(&request->type, locks_json_member(json, "type"), pool);
+    }
+    if (!error) {
+        error = read_subject(request, locks_json_member(json, "subject"), pool);
+    }
+    return error;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file locks_session_record.h
+ * @brief The session record that a site's sign-in writes.
+ */
+#ifndef LOCKS_SESSION_RECORD_H
+#define LOCKS_SESSION_RECORD_H
+
+#include "locks_session.h"
+
+/** The name of a session kind as records and principals spell it. */
+const char *locks_session_kind_name(locks_session_kind_e kind);
+
+/** Is this kind a user's? */
+int locks_session_kind_is_user(locks_session_kind_e kind);
+
+/**
+ * Reads a session record: a JSON object with "sessionType" and the member
+ * that identifies a session of that type.
+ * @param session set to the session, or NULL
+ * @param value   the record's bytes
+ * @return APR_SUCCESS; APR_NOTFOUND if it is a well-formed record that is no
+ *         session (an empty user ID, say); APR_EINVAL if it is no session
+ *         record at all
+ */
+apr_status_t locks_session_record_parse(locks_session_t **session,
+                                        const char *value, apr_size_t length,
+                                        apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_snapshot.h"
+
+#include <apr_strings.h>
+
+#include <string.h>
+
+/* ---- Single records ---- */
+
+/** Notes the version that was read; LOCKS_EUNAVAILABLE if none could be. */
+static apr_status_t version_of(locks_operation_t *op, locks_version_t *version,
+                               const locks_store_item_t *item)
+{
+    version->present = item->status == LOCKS_STORE_DONE;
+    version->cas = version->present ? item->cas : 0;
+    if (!version->present && item->status != LOCKS_STORE_ABSENT) {
+        return locks_store_failed(op);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t locks_lease_view(locks_operation_t *op, locks_lease_view_t *view,
+                              const locks_store_item_t *item, const char *user)
+{
+    apr_status_t rv = version_of(op, &view->version, item);
+
+    view->key = item->key;
+    memset(&view->lease, 0, sizeof(view->lease));
+    view->lease.course = view->lease.resource = "";
+    view->lease.owner = user;
+    if (rv != APR_SUCCESS || !view->version.present) {
+        return rv;
+    }
+    rv = locks_lease_decode(&view->lease, item->value, item->length, item->key,
+                            op->pool);
+    if (rv != APR_SUCCESS || strcmp(view->lease.owner, user) != 0) {
+        return locks_record_damaged(op, item->key);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t locks_slots_view(locks_operation_t *op, locks_slots_t *slots,
+                              locks_version_t *version,
+                              const locks_store_item_t *item)
+{
+    apr_status_t rv = version_of(op, version, item);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!version->present) {
+        memset(slots, 0, sizeof(*slots));
+        slots->entries = apr_array_make(op->pool, 1, sizeof(locks_slot_t));
+        return APR_SUCCESS;
+    }
+    rv = locks_slots_decode(slots, item->value, item->length, item->key,
+                            op->pool);
+    return rv == APR_SUCCESS ? rv : locks_record_damaged(op, item->key);
+}
+
+apr_status_t locks_index_view(locks_operation_t *op, apr_array_header_t **index,
+                              locks_version_t *version,
+                              const locks_store_item_t *item)
+{
+    apr_status_t rv = version_of(op, version, item);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!version->present) {
+        *index = apr_array_make(op->pool, 1, sizeof(locks_index_entry_t));
+        return APR_SUCCESS;
+    }
+    rv = locks_index_decode(index, item->value, item->length, item->key,
+                            op->pool);
+    return rv == APR_SUCCESS ? rv : locks_record_damaged(op, item->key);
+}
+
+/* ---- Snapshots ---- */
+
+locks_snapshot_t *locks_snapshot_open(locks_operation_t *op, const char *course)
+{
+    locks_snapshot_t *snapshot = apr_pcalloc(op->pool, sizeof(*snapshot));
+
+    snapshot->op = op;
+    snapshot->course = course;
+    snapshot->slots_key =
+        locks_slots_key(op->rules->prefix, op->type, course, op->pool);
+    snapshot->leases = apr_hash_make(op->pool);
+    return snapshot;
+}
+
+static apr_status_t add_lease(locks_snapshot_t *snapshot,
+                              const locks_store_item_t *item, const char *user)
+{
+    locks_lease_view_t *view = apr_palloc(snapshot->op->pool, sizeof(*view));
+    apr_status_t rv = locks_lease_view(snapshot->op, view, item, user);
+
+    if (rv == APR_SUCCESS) {
+        apr_hash_set(snapshot->leases, user, APR_HASH_KEY_STRING, view);
+    }
+    return rv;
+}
+
+apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
+                                       const char *user)
+{
+    locks_operation_t *op = snapshot->op;
+    locks_store_item_t items[2] = {{.key = snapshot->slots_key}};
+    apr_size_t count = 1;
+    apr_status_t rv;
+
+    if (user != NULL && apr_hash_get(op->ahead, snapshot->slots_key,
+                                     APR_HASH_KEY_STRING) == NULL) {
+        items[count++].key =
+            locks_lease_key(op->rules->prefix, op->type, user, op->pool);
+    }
+    locks_read(op, items, count);
+    rv = locks_slots_view(op, &snapshot->slots, &snapshot->slots_version,
+                          &items[0]);
+    if (rv == APR_SUCCESS && count == 2) {
+        rv = add_lease(snapshot, &items[1], user);
+    }
+    return rv;
+}
+
+apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
+                                        const apr_array_header_t *users,
+                                        int with_index)
+{
+    locks_operation_t *op = snapshot->op;
+    apr_size_t room = (apr_size_t)users->nelts + 1;
+    locks_store_item_t *items = apr_pcalloc(op->pool, room * sizeof(*items));
+    const char **asked = apr_palloc(op->pool, room * sizeof(*asked));
+    apr_hash_t *known = apr_hash_copy(op->pool, snapshot->leases);
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t leases = 0;
+    apr_size_t i;
+
+    for (i = 0; i < (apr_size_t)users->nelts; i++) {
+        const char *user = APR_ARRAY_IDX(users, i, const char *);
+
+        if (apr_hash_get(known, user, APR_HASH_KEY_STRING) == NULL) {
+            apr_hash_set(known, user, APR_HASH_KEY_STRING, user);
+            asked[leases] = user;
+            items[leases++].key =
+                locks_lease_key(op->rules->prefix, op->type, user, op->pool);
+        }
+    }
+    if (with_index) {
+        snapshot->index_key =
+            locks_index_key(op->rules->prefix, op->type,
+                            locks_course_shard(snapshot->course), op->pool);
+        items[leases].key = snapshot->index_key;
+    }
+    if (leases > 0 || with_index) {
+        locks_read(op, items, leases + (with_index ? 1 : 0));
+    }
+    for (i = 0; i < leases && rv == APR_SUCCESS; i++) {
+        rv = add_lease(snapshot, &items[i], asked[i]);
+    }
+    if (rv == APR_SUCCESS && with_index) {
+        rv = locks_index_view(op, &snapshot->index, &snapshot->index_version,
+                              &items[leases]);
+    }
+    return rv;
+}
+
+locks_lease_view_t *locks_snapshot_lease(const locks_snapshot_t *snapshot,
+                                         const char *user)
+{
+    return apr_hash_get(snapshot->leases, user, APR_HASH_KEY_STRING);
+}
+
+void locks_snapshot_forget(locks_snapshot_t *snapshot, const char *user)
+{
+    apr_hash_set(snapshot->leases, user, APR_HASH_KEY_STRING, NULL);
+}
+
+locks_slot_t *locks_snapshot_slot(const locks_snapshot_t *snapshot,
+                                  const char *resource)
+{
+    locks_slot_t *slots = (locks_slot_t *)snapshot->slots.entries->elts;
+    int i;
+
+    for (i = 0; i < snapshot->slots.entries->nelts; i++) {
+        if (strcmp(slots[i].resource, resource) == 0) {
+            return &slots[i];
+        }
+    }
+    return NULL;
+}

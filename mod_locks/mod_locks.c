@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module record, the hooks and the built-in providers; nothing else. */
+#include "mod_locks.h"
+
+#include <ap_provider.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "locks_memcached.h"
+
+static void register_hooks(apr_pool_t *pool)
+{
+    ap_register_provider(pool, LOCKS_STORE_PROVIDER_GROUP, "memcached",
+                         LOCKS_STORE_PROVIDER_VERSION,
+                         &locks_memcached_provider);
+    ap_register_provider(pool, LOCKS_SESSION_PROVIDER_GROUP, "record",
+                         LOCKS_SESSION_PROVIDER_VERSION,
+                         &locks_session_record_source);
+    ap_register_provider(pool, LOCKS_CATALOG_PROVIDER_GROUP, "dbd",
+                         LOCKS_CATALOG_PROVIDER_VERSION, &locks_dbd_catalog);
+
+    ap_hook_optional_fn_retrieve(locks_dbd_retrieve, NULL, NULL,
+                                 APR_HOOK_MIDDLE);
+    ap_hook_post_config(locks_stores_configure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
+
+    /* Recognising comes before anything may refuse; translating comes after
+     * every module that has a rule for the URL, and before core, which would
+     * look for a file. */
+    ap_hook_translate_name(locks_location_recognise, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(locks_location_translate, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_map_to_storage(locks_location_map, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_insert_error_filter(locks_location_insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
+    locks_location_register_filter();
+
+    ap_hook_handler(locks_handler, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(locks) = {
+    STANDARD20_MODULE_STUFF,
+    locks_create_location_config,
+    locks_merge_location_config,
+    locks_create_server_config,
+    locks_merge_server_config,
+    locks_directives,
+    register_hooks,
+    AP_MODULE_FLAG_NONE,
+};

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file mod_locks.h
+ * @brief What the httpd side of the module shares among its files.
+ */
+#ifndef MOD_LOCKS_H
+#define MOD_LOCKS_H
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+#include "locks_catalog.h"
+#include "locks_operation.h"
+#include "locks_session.h"
+#include "locks_store.h"
+
+/** The name that SetHandler takes. */
+#define LOCKS_HANDLER_NAME "locks"
+
+extern module AP_MODULE_DECLARE_DATA locks_module;
+
+/* ---- Configuration (mod_locks_config.c) ---- */
+
+/** Of a server or virtual host. What no directive set is NULL or
+ *  LOCKS_UNSET until the configuration is complete. */
+typedef struct locks_server_config_t {
+    /** "provider:arguments"; the session store is the lock store if NULL. */
+    const char *store_address;
+    const char *session_store_address;
+    const char *session_key_format;
+    const char *session_source;
+    const char *course_query;
+    const char *gadget_query;
+    const char *access_query;
+    apr_interval_time_t store_timeout;
+    /** The rules; prefix NULL, numbers LOCKS_UNSET if not set. */
+    locks_rules_t rules;
+
+    /* Filled in when the configuration is complete. */
+    const locks_session_provider_t *sessions;
+    locks_store_t *store;
+    locks_store_t *session_store;
+} locks_server_config_t;
+
+#define LOCKS_UNSET (-1)
+
+/** Of a location. */
+typedef struct locks_location_config_t {
+    /** The path that the handler serves, without a slash at its end. */
+    const char *base;
+    const locks_catalog_provider_t *catalog;
+} locks_location_config_t;
+
+extern const command_rec locks_directives[];
+
+void *locks_create_server_config(apr_pool_t *pool, server_rec *server);
+void *locks_merge_server_config(apr_pool_t *pool, void *base, void *added);
+void *locks_create_location_config(apr_pool_t *pool, char *path);
+void *locks_merge_location_config(apr_pool_t *pool, void *base, void *added);
+
+/** Sets the defaults of whatever no directive set. */
+void locks_default_server_config(locks_server_config_t *config);
+
+/** The path that a request's location serves. */
+const char *locks_base(const request_rec *r);
+/** The catalog of a request's location; never NULL. */
+const locks_catalog_provider_t *locks_catalog(const request_rec *r);
+const locks_server_config_t *locks_server_config(const server_rec *server);
+
+/* ---- Stores' life (mod_locks_stores.c) ---- */
+
+int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *main_server);
+void locks_stores_start(apr_pool_t *pchild, server_rec *main_server);
+
+/* ---- Our own locations, and JSON for what others refuse there
+ *      (mod_locks_location.c) ---- */
+
+int locks_location_recognise(request_rec *r);
+int locks_location_translate(request_rec *r);
+int locks_location_map(request_rec *r);
+void locks_location_insert_error_filter(request_rec *r);
+void locks_location_register_filter(void);
+
+/** The seconds that a 503 asks clients to wait. */
+#define LOCKS_RETRY_AFTER "1"
+
+/* ---- Answers (mod_locks_answer.c) ---- */
+
+/** Sends a JSON text with a status. Always OK: the handler is done. */
+int locks_answer(request_rec *r, int status, const char *json);
+/** Sends the JSON text of an error. */
+int locks_answer_error(request_rec *r, int status, const char *message);
+/* ---- Who is asking (mod_locks_caller.c) ---- */
+
+/** Who a request says it is, before anyone has looked. */
+typedef struct locks_claim_t {
+    /** A well-formed SID; NULL for a request that httpd authenticated. */
+    const char *sid;
+    /** The key of the session store that decides about the SID, or NULL. */
+    const char *session_key;
+    /** The user that httpd authenticated, if there is no SID. */
+    const char *user;
+} locks_claim_t;
+
+/** Who is asking. */
+typedef struct locks_caller_t {
+    /** The user's ID; NULL if it is no user. */
+    const char *user;
+    /** Whom permissions are given to; NULL for nobody. */
+    const char *principal;
+    /** May list every course. */
+    int lists_all;
+} locks_caller_t;
+
+/** Reads the request's claim. OK, or HTTP_UNAUTHORIZED. */
+int locks_caller_claim(locks_claim_t *claim, const request_rec *r);
+/** Has what the claim needs from the lock store read ahead. */
+void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
+                        const request_rec *r);
+/** Judges the claim. OK, HTTP_UNAUTHORIZED or HTTP_SERVICE_UNAVAILABLE;
+ *  the last one is logged. */
+int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
+                       locks_operation_t *op, request_rec *r);
+
+/** The built-in session source. */
+extern const locks_session_provider_t locks_session_record_source;
+
+/* ---- The body (mod_locks_body.c) ---- */
+
+/** A request body. */
+typedef struct locks_body_t {
+    char *bytes;
+    apr_size_t length;
+    /** How many bytes have room at bytes. */
+    apr_size_t room;
+    /** OK; a status to answer with, HTTP_REQUEST_ENTITY_TOO_LARGE among
+     *  them; or AP_FILTER_ERROR if it was answered already. */
+    int status;
+} locks_body_t;
+
+/** Reads the body to its end, or as far as it may go. */
+void locks_body_read(locks_body_t *body, request_rec *r);
+
+/* ---- The catalog on mod_dbd (mod_locks_dbd.c) ---- */
+
+extern const locks_catalog_provider_t locks_dbd_catalog;
+/** How often a query asks for an argument with "%s"; -1 if "%" stands for
+ *  anything else. As in all of mod_dbd's queries, "%%" is a percent sign. */
+int locks_count_arguments(const char *sql);
+/** The most arguments that the course query may ask for. */
+#define LOCKS_COURSE_QUERY_ARGUMENTS_MAX 8
+/** Finds mod_dbd, if it is loaded. */
+void locks_dbd_retrieve(void);
+
+/* ---- The handler (mod_locks_handler.c) ---- */
+
+int locks_handler(request_rec *r);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is asking: a SID, or else the user that httpd authenticated. */
+#include "mod_locks.h"
+
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include <string.h>
+
+#include "locks_request.h"
+#include "locks_session_record.h"
+
+APLOG_USE_MODULE(locks);
+
+/* ---- The built-in session source: the record that the site's sign-in
+ *      wrote ---- */
+
+static const char *record_key(const char *sid, const char *key_format,
+                              apr_pool_t *pool)
+{
+    const char *place = strstr(key_format, "%s");
+
+    return apr_pstrcat(
+        pool,
+        apr_pstrmemdup(pool, key_format, (apr_size_t)(place - key_format)), sid,
+        place + 2, NULL);
+}
+
+static apr_status_t record_judge(locks_session_t **session,
+                                 struct request_rec *r, const char *sid,
+                                 const char *value, apr_size_t length)
+{
+    apr_status_t rv;
+
+    (void)sid;
+    if (value == NULL) {
+        return APR_NOTFOUND;
+    }
+    rv = locks_session_record_parse(session, value, length, r->pool);
+    if (rv == APR_EINVAL) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      "locks: a session record is not of the documented "
+                      "form and counts as no session: check what the site's "
+                      "sign-in writes under LocksSessionKey");
+        return APR_NOTFOUND;
+    }
+    return rv;
+}
+
+const locks_session_provider_t locks_session_record_source = {
+    .key = record_key,
+    .judge = record_judge,
+};
+
+/* ---- Claims ---- */
+
+int locks_caller_claim(locks_claim_t *claim, const request_rec *r)
+{
+    const char *sid = apr_table_get(r->headers_in, "SID");
+
+    memset(claim, 0, sizeof(*claim));
+    if (sid != NULL) {
+        const locks_server_config_t *config = locks_server_config(r->server);
+
+        /* Two SID headers come as one with a comma, which is none. */
+        if (!locks_sid_valid(sid)) {
+            return HTTP_UNAUTHORIZED;
+        }
+        claim->sid = sid;
+        claim->session_key =
+            config->sessions->key(sid, config->session_key_format, r->pool);
+        return OK;
+    }
+    if (r->user == NULL || !locks_user_id_valid(r->user)) {
+        return HTTP_UNAUTHORIZED;
+    }
+    claim->user = r->user;
+    return OK;
+}
+
+void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
+                        const request_rec *r)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+
+    if (claim->session_key != NULL && config->session_store == config->store) {
+        locks_ahead_key(op, claim->session_key);
+    }
+}
+
+/** Reads the session's key: from the lock store it travelled with the first
+ *  round trip. */
+static void read_session(locks_store_item_t *item, locks_operation_t *op,
+                         const request_rec *r, const char **why)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    locks_store_t *store = config->session_store;
+    locks_store_session_t *session;
+
+    if (store == config->store) {
+        locks_read(op, item, 1);
+        *why = op->store->provider->reason(op->store);
+        return;
+    }
+    session = store->provider->open(store, r->pool);
+    store->provider->fetch(session, item, 1, LOCKS_STORE_ORDINARY);
+    *why = store->provider->reason(session);
+    store->provider->close(session);
+}
+
+static int judge_sid(locks_caller_t *caller, const locks_claim_t *claim,
+                     locks_operation_t *op, request_rec *r)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    locks_store_item_t item = {.key = claim->session_key,
+                               .status = LOCKS_STORE_ABSENT};
+    locks_session_t *session = NULL;
+    const char *why = "";
+    apr_status_t rv;
+
+    if (item.key != NULL) {
+        read_session(&item, op, r, &why);
+    }
+    if (item.status != LOCKS_STORE_DONE && item.status != LOCKS_STORE_ABSENT) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "locks: the session store is unavailable: %s", why);
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    rv = config->sessions->judge(
+        &session, r, claim->sid,
+        item.status == LOCKS_STORE_DONE ? item.value : NULL,
+        item.status == LOCKS_STORE_DONE ? item.length : 0);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND ? HTTP_UNAUTHORIZED
+                                  : HTTP_SERVICE_UNAVAILABLE;
+    }
+    caller->user = session->user_id;
+    caller->principal = session->principal;
+    caller->lists_all = session->kind == LOCKS_SESSION_PARTNER_KEY;
+    return OK;
+}
+
+int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
+                       locks_operation_t *op, request_rec *r)
+{
+    memset(caller, 0, sizeof(*caller));
+    if (claim->sid != NULL) {
+        return judge_sid(caller, claim, op, r);
+    }
+    caller->user = caller->principal = claim->user;
+    return OK;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our own locations: httpd does not look for files there, and whatever core
+ * or another module refuses there is answered in JSON. */
+#include "mod_locks.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include <string.h>
+
+/** The error bodies of what httpd itself refuses. */
+#define REFUSAL(status, message)                                         \
+    {                                                                    \
+        status, "{\"error\": " #status ", \"message\": \"" message "\"}" \
+    }
+
+static const struct {
+    int status;
+    const char *json;
+} refusals[] = {
+    REFUSAL(400, "Bad request"),
+    REFUSAL(401, "Invalid credentials"),
+    REFUSAL(402, "Payment required"),
+    REFUSAL(403, "Insufficient permissions"),
+    REFUSAL(404, "Not found"),
+    REFUSAL(405, "Method not allowed"),
+    REFUSAL(406, "Not acceptable"),
+    REFUSAL(407, "Proxy authentication required"),
+    REFUSAL(408, "Request timeout"),
+    REFUSAL(409, "Conflict"),
+    REFUSAL(410, "Gone"),
+    REFUSAL(411, "Length required"),
+    REFUSAL(412, "Precondition failed"),
+    REFUSAL(413, "Request body too large"),
+    REFUSAL(414, "Request URI too long"),
+    REFUSAL(415, "Unsupported media type"),
+    REFUSAL(416, "Range not satisfiable"),
+    REFUSAL(417, "Expectation failed"),
+    REFUSAL(421, "Misdirected request"),
+    REFUSAL(422, "Unprocessable content"),
+    REFUSAL(423, "Locked"),
+    REFUSAL(424, "Failed dependency"),
+    REFUSAL(426, "Upgrade required"),
+    REFUSAL(428, "Precondition required"),
+    REFUSAL(429, "Too many requests"),
+    REFUSAL(431, "Request header fields too large"),
+    REFUSAL(451, "Unavailable for legal reasons"),
+    REFUSAL(500, "Internal server error"),
+    REFUSAL(501, "Not implemented"),
+    REFUSAL(502, "Bad gateway"),
+    REFUSAL(503, "Service unavailable"),
+    REFUSAL(504, "Gateway timeout"),
+    REFUSAL(505, "HTTP version not supported"),
+    REFUSAL(506, "Variant also negotiates"),
+    REFUSAL(507, "Insufficient storage"),
+    REFUSAL(508, "Loop detected"),
+    REFUSAL(510, "Not extended"),
+    REFUSAL(511, "Network authentication required"),
+};
+
+static ap_filter_rec_t *error_filter;
+
+/** Does the configuration give this request to our handler? */
+static int is_ours(const request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+
+    return core->handler != NULL &&
+           strcmp(core->handler, LOCKS_HANDLER_NAME) == 0;
+}
+
+/** Was this request recognised as ours? Its configuration alone does not say
+ *  so in every phase: core takes it away for a while. */
+static int is_recognised(const request_rec *r)
+{
+    return ap_get_module_config(r->request_config, &locks_module) != NULL;
+}
+
+/** The first that is known of the location: from here on errors are JSON.
+ *  These texts take precedence over the site's ErrorDocuments. */
+int locks_location_recognise(request_rec *r)
+{
+    apr_size_t i;
+
+    if (is_ours(r)) {
+        ap_set_module_config(r->request_config, &locks_module, r);
+        for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+            ap_custom_response(r, refusals[i].status, refusals[i].json);
+        }
+    }
+    return DECLINED;
+}
+
+/** No file stands for our URLs. The name given instead of one has no
+ *  extension that another module could take for a type or a language. */
+int locks_location_translate(request_rec *r)
+{
+    if (!is_recognised(r)) {
+        return DECLINED;
+    }
+    r->filename = apr_pstrcat(r->pool, locks_base(r), "/-", NULL);
+    r->canonical_filename = r->filename;
+    return OK;
+}
+
+/** Spares our URLs the walk through the file system. */
+int locks_location_map(request_rec *r)
+{
+    return is_recognised(r) ? OK : DECLINED;
+}
+
+/** Corrects what core says of an error text: it takes it for HTML. */
+static apr_status_t filter_error(ap_filter_t *filter,
+                                 apr_bucket_brigade *brigade)
+{
+    request_rec *r = filter->r;
+
+    ap_set_content_type(r, "application/json");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    if (r->status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->headers_out, "Retry-After", LOCKS_RETRY_AFTER);
+    }
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, brigade);
+}
+
+void locks_location_insert_error_filter(request_rec *r)
+{
+    if (is_recognised(r)) {
+        ap_add_output_filter_handle(error_filter, NULL, r, r->connection);
+    }
+}
+
+void locks_location_register_filter(void)
+{
+    error_filter = ap_register_output_filter("LOCKS_ERROR", filter_error, NULL,
+                                             AP_FTYPE_CONTENT_SET);
+}

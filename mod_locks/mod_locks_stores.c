@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stores' life: made when the configuration is complete, started in every
+ * child. Virtual hosts that name the same store share one. */
+#include "mod_locks.h"
+
+#include <ap_mpm.h>
+#include <ap_provider.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include <string.h>
+
+APLOG_USE_MODULE(locks);
+
+/** mod_http2 runs requests on workers of its own: by default half as many
+ *  again as the child has threads, and H2MaxWorkers may say more. A handle is
+ *  made only when it is needed, so this costs nothing. */
+#define HTTP2_FACTOR 4
+
+/** The stores that exist already, by address and timeout. */
+typedef struct registry_t {
+    apr_hash_t *stores;
+    apr_pool_t *pool;
+    const server_rec *server;
+} registry_t;
+
+/** Finds or makes a store; NULL, and a log line, if it cannot be. */
+static locks_store_t *store_for(registry_t *registry, const char *address,
+                                apr_interval_time_t timeout)
+{
+    const char *name = apr_psprintf(registry->pool, "%" APR_TIME_T_FMT " %s",
+                                    timeout, address);
+    locks_store_t *store =
+        apr_hash_get(registry->stores, name, APR_HASH_KEY_STRING);
+    const char *arguments = strchr(address, ':') + 1;
+    const locks_store_provider_t *provider = ap_lookup_provider(
+        LOCKS_STORE_PROVIDER_GROUP,
+        apr_pstrmemdup(registry->pool, address,
+                       (apr_size_t)(arguments - 1 - address)),
+        LOCKS_STORE_PROVIDER_VERSION);
+    const char *error;
+
+    if (store != NULL) {
+        return store;
+    }
+    error = provider->create(&store, arguments, timeout, registry->pool);
+    if (error != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, registry->server,
+                     "locks: %s: %s", address, error);
+        return NULL;
+    }
+    apr_hash_set(registry->stores, name, APR_HASH_KEY_STRING, store);
+    return store;
+}
+
+int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *main_server)
+{
+    registry_t registry = {.stores = apr_hash_make(ptemp), .pool = pconf};
+    server_rec *server;
+
+    (void)plog;
+    for (server = main_server; server != NULL; server = server->next) {
+        locks_server_config_t *config =
+            ap_get_module_config(server->module_config, &locks_module);
+
+        registry.server = server;
+        locks_default_server_config(config);
+        config->store =
+            store_for(&registry, config->store_address, config->store_timeout);
+        config->session_store =
+            config->session_store_address == NULL
+                ? config->store
+                : store_for(&registry, config->session_store_address,
+                            config->store_timeout);
+        if (config->store == NULL || config->session_store == NULL) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+/** The most threads of this child that may ask for a store at once. */
+static int threads_per_child(void)
+{
+    int threads = 1;
+
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS ||
+        threads < 1) {
+        threads = 1;
+    }
+    return ap_find_linked_module("mod_http2.c") != NULL
+               ? (threads + 16) * HTTP2_FACTOR
+               : threads;
+}
+
+/** Starts a store unless it is among those that were. */
+static void start_once(apr_hash_t *started, locks_store_t *store,
+                       apr_pool_t *pchild, server_rec *server)
+{
+    apr_status_t rv;
+
+    if (apr_hash_get(started, &store, sizeof(store)) != NULL) {
+        return;
+    }
+    apr_hash_set(started, apr_pmemdup(pchild, &store, sizeof(store)),
+                 sizeof(store), store);
+    rv = store->provider->start(store, threads_per_child(), pchild);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, server,
+                     "locks: a store could not be started in this child");
+    }
+}
+
+void locks_stores_start(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_hash_t *started = apr_hash_make(pchild);
+    server_rec *server;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        const locks_server_config_t *config = locks_server_config(server);
+
+        start_once(started, config->store, pchild, server);
+        start_once(started, config->session_store, pchild, server);
+    }
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Usage: sh tests/run.sh [PYTEST-ARGUMENT...]
+#
+# Runs every test: installs what is missing (Debian; as root or with sudo),
+# builds with warnings as errors, runs make check, then the tests that start
+# an httpd of their own. Arguments go to pytest, for example: -k fence -x
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=conf/prepare.sh
+. "$root/conf/prepare.sh"
+
+# Debian's Python, which has Debian's packages, whatever else is in PATH.
+python=/usr/bin/python3
+build=$root/.build/test-$(id -u)
+
+need_build_tools
+need_servers
+need check check-devel pkg-config --exists 'check >= 0.10'
+need binutils binutils command -v nm
+for name in pytest httpx h2; do
+    need "python3-$name" "python3-$name" "$python" -c "import $name"
+done
+install_missing
+
+failed=
+
+say "== Build =="
+build_module "$build" --enable-werror || die "the build failed"
+
+say "== make check =="
+make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
+    failed="$failed make-check"
+
+say "== Tests against httpd =="
+# No cache and no byte code: nothing is left in the source tree.
+(
+    cd "$root"
+    LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
+    PYTHONDONTWRITEBYTECODE=1
+    export LOCKS_MODULE PYTHONDONTWRITEBYTECODE
+    exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"
+) || failed="$failed httpd"
+
+say "== Summary =="
+if [ -n "$failed" ]; then
+    say "FAILED:$failed"
+    exit 1
+fi
+say "Everything passed."

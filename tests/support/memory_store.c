@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "memory_store.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <string.h>
+
+typedef struct record_t {
+    const char *value;
+    apr_size_t length;
+    apr_uint64_t cas;
+    apr_time_t expires;
+} record_t;
+
+/** A write, as it travels. */
+typedef struct write_t {
+    memory_store_kind_e kind;
+    const char *key;
+    const char *value;
+    apr_size_t length;
+    apr_uint64_t cas;
+    apr_uint32_t lifetime;
+} write_t;
+
+struct memory_store_t {
+    locks_store_t base;
+    apr_pool_t *pool;
+    apr_hash_t *records;
+    apr_uint64_t last_cas;
+    apr_time_t now;
+    /** Of write_t. */
+    apr_array_header_t *late;
+    apr_uint64_t operations;
+    int failures_time_out;
+    memory_store_before_fn *before;
+    memory_store_after_fn *after;
+    void *baton;
+};
+
+typedef struct memory_session_t {
+    locks_store_session_t base;
+    memory_store_t *store;
+    apr_pool_t *pool;
+    int timed_out;
+    const char *reason;
+} memory_session_t;
+
+/* ---- What is stored ---- */
+
+static const record_t *find(memory_store_t *store, const char *key)
+{
+    const record_t *record =
+        apr_hash_get(store->records, key, APR_HASH_KEY_STRING);
+
+    return record != NULL && record->expires > store->now ? record : NULL;
+}
+
+static apr_status_t land(memory_store_t *store, const write_t *write)
+{
+    const record_t *present = find(store, write->key);
+    record_t *record;
+
+    if (write->kind == MEMORY_STORE_ADD && present != NULL) {
+        return LOCKS_STORE_LOST;
+    }
+    if (write->kind == MEMORY_STORE_CAS) {
+        if (present == NULL) {
+            return LOCKS_STORE_ABSENT;
+        }
+        if (present->cas != write->cas) {
+            return LOCKS_STORE_LOST;
+        }
+    }
+    record = apr_palloc(store->pool, sizeof(*record));
+    record->value = apr_pstrmemdup(store->pool, write->value, write->length);
+    record->length = write->length;
+    record->cas = ++store->last_cas;
+    record->expires =
+        store->now + (apr_time_t)write->lifetime * APR_USEC_PER_SEC;
+    apr_hash_set(store->records, apr_pstrdup(store->pool, write->key),
+                 APR_HASH_KEY_STRING, record);
+    return LOCKS_STORE_DONE;
+}
+
+static void read_item(memory_session_t *session, locks_store_item_t *item)
+{
+    const record_t *record = find(session->store, item->key);
+
+    item->status = LOCKS_STORE_ABSENT;
+    if (record != NULL) {
+        item->status = LOCKS_STORE_DONE;
+        item->value =
+            apr_pstrmemdup(session->pool, record->value, record->length);
+        item->length = record->length;
+        item->cas = record->cas;
+    }
+}
+
+static void forget_items(locks_store_item_t *items, apr_size_t count)
+{
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        items[i].status = LOCKS_STORE_UNREACHABLE;
+        items[i].value = NULL;
+        items[i].length = 0;
+        items[i].cas = 0;
+    }
+}
+
+/* ---- Operations and their fates ---- */
+
+/** Must the session leave the store alone after a timeout? */
+static int gave_up(memory_session_t *session, locks_store_purpose_e purpose)
+{
+    if (session->timed_out && purpose == LOCKS_STORE_ORDINARY) {
+        session->reason = "memory: it timed out before in this session";
+        return 1;
+    }
+    return 0;
+}
+
+static memory_store_fate_e meet(memory_session_t *session,
+                                memory_store_operation_t *operation)
+{
+    memory_store_t *store = session->store;
+    memory_store_fate_e fate = MEMORY_STORE_PASS;
+
+    operation->number = ++store->operations;
+    operation->session = &session->base;
+    if (store->before != NULL) {
+        fate = store->before(store->baton, operation);
+    }
+    session->base.round_trips++;
+    if (fate != MEMORY_STORE_PASS) {
+        session->reason = "memory: the test wills it";
+        if (fate != MEMORY_STORE_WRITE_REFUSED && store->failures_time_out) {
+            session->timed_out = 1;
+        }
+    }
+    return fate;
+}
+
+static void tell(memory_session_t *session,
+                 const memory_store_operation_t *operation)
+{
+    memory_store_t *store = session->store;
+
+    if (store->after != NULL) {
+        store->after(store->baton, operation);
+    }
+}
+
+static void fetch(locks_store_session_t *base, locks_store_item_t *items,
+                  apr_size_t count, locks_store_purpose_e purpose)
+{
+    memory_session_t *session = (memory_session_t *)base;
+    memory_store_operation_t operation = {.kind = MEMORY_STORE_FETCH,
+                                          .purpose = purpose,
+                                          .items = items,
+                                          .count = count};
+    apr_size_t i;
+
+    forget_items(items, count);
+    if (count == 0 || gave_up(session, purpose)) {
+        return;
+    }
+    if (meet(session, &operation) == MEMORY_STORE_PASS) {
+        for (i = 0; i < count; i++) {
+            read_item(session, &items[i]);
+        }
+    }
+    tell(session, &operation);
+}
+
+static apr_status_t befall(memory_store_t *store, memory_store_fate_e fate,
+                           const write_t *write)
+{
+    write_t *late;
+
+    switch (fate) {
+    case MEMORY_STORE_PASS:
+        return land(store, write);
+    case MEMORY_STORE_ANSWER_LOST:
+        (void)land(store, write);
+        return LOCKS_STORE_UNKNOWN;
+    case MEMORY_STORE_WRITE_LATE:
+        late = apr_array_push(store->late);
+        *late = *write;
+        late->key = apr_pstrdup(store->pool, write->key);
+        late->value = apr_pstrmemdup(store->pool, write->value, write->length);
+        return LOCKS_STORE_UNKNOWN;
+    case MEMORY_STORE_WRITE_LOST:
+        return LOCKS_STORE_UNKNOWN;
+    case MEMORY_STORE_WRITE_REFUSED:
+        return LOCKS_STORE_REFUSED;
+    case MEMORY_STORE_UNREACHED:
+    default:
+        return LOCKS_STORE_UNREACHABLE;
+    }
+}
+
+static apr_status_t refuse(memory_session_t *session, const char *reason)
+{
+    session->reason = reason;
+    return LOCKS_STORE_REFUSED;
+}
+
+static apr_status_t put(memory_session_t *session, const write_t *write,
+                        locks_store_purpose_e purpose)
+{
+    memory_store_operation_t operation = {.kind = write->kind,
+                                          .purpose = purpose,
+                                          .key = write->key,
+                                          .value = write->value,
+                                          .length = write->length,
+                                          .cas = write->cas};
+    memory_store_fate_e fate;
+
+    if (write->length > LOCKS_STORE_VALUE_MAX) {
+        return refuse(session, "memory: the value is too long");
+    }
+    if (write->kind == MEMORY_STORE_CAS && write->cas == 0) {
+        return refuse(session, "memory: a CAS value is 0");
+    }
+    if (gave_up(session, purpose)) {
+        return LOCKS_STORE_UNREACHABLE;
+    }
+    fate = meet(session, &operation);
+    operation.outcome = befall(session->store, fate, write);
+    tell(session, &operation);
+    return operation.outcome;
+}
+
+static apr_status_t add(locks_store_session_t *session, const char *key,
+                        const char *value, apr_size_t length,
+                        apr_uint32_t lifetime, locks_store_purpose_e purpose)
+{
+    write_t write = {MEMORY_STORE_ADD, key, value, length, 0, lifetime};
+
+    return put((memory_session_t *)session, &write, purpose);
+}
+
+static apr_status_t cas(locks_store_session_t *session, const char *key,
+                        const char *value, apr_size_t length,
+                        apr_uint64_t cas_value, apr_uint32_t lifetime,
+                        locks_store_purpose_e purpose)
+{
+    write_t write = {MEMORY_STORE_CAS, key, value, length, cas_value, lifetime};
+
+    return put((memory_session_t *)session, &write, purpose);
+}
+
+/* ---- Stores and sessions ---- */
+
+static const char *create(locks_store_t **store, const char *arguments,
+                          apr_interval_time_t timeout, apr_pool_t *pool)
+{
+    (void)arguments;
+    (void)timeout;
+    *store = memory_store_base(memory_store_make(pool));
+    return NULL;
+}
+
+static apr_status_t start(locks_store_t *store, int threads, apr_pool_t *pool)
+{
+    (void)store;
+    (void)threads;
+    (void)pool;
+    return APR_SUCCESS;
+}
+
+static locks_store_session_t *open_session(locks_store_t *store,
+                                           apr_pool_t *pool)
+{
+    memory_session_t *session = apr_pcalloc(pool, sizeof(*session));
+
+    session->base.provider = &memory_store_provider;
+    session->store = memory_store_of(store);
+    session->pool = pool;
+    session->reason = "";
+    return &session->base;
+}
+
+static void close_session(locks_store_session_t *session)
+{
+    (void)session;
+}
+
+static const char *reason(const locks_store_session_t *session)
+{
+    return ((const memory_session_t *)session)->reason;
+}
+
+const locks_store_provider_t memory_store_provider = {
+    .create = create,
+    .start = start,
+    .open = open_session,
+    .close = close_session,
+    .fetch = fetch,
+    .add = add,
+    .cas = cas,
+    .reason = reason,
+};
+
+memory_store_t *memory_store_make(apr_pool_t *pool)
+{
+    memory_store_t *store = apr_pcalloc(pool, sizeof(*store));
+
+    store->base.provider = &memory_store_provider;
+    store->pool = pool;
+    store->failures_time_out = 1;
+    memory_store_restart(store);
+    return store;
+}
+
+locks_store_t *memory_store_base(memory_store_t *store)
+{
+    return &store->base;
+}
+
+memory_store_t *memory_store_of(locks_store_t *base)
+{
+    return (memory_store_t *)base;
+}
+
+/* ---- The test's part ---- */
+
+void memory_store_hook(memory_store_t *store, memory_store_before_fn *before,
+                       memory_store_after_fn *after, void *baton)
+{
+    store->before = before;
+    store->after = after;
+    store->baton = baton;
+}
+
+void memory_store_failures_time_out(memory_store_t *store, int yes)
+{
+    store->failures_time_out = yes;
+}
+
+void memory_store_advance(memory_store_t *store, apr_interval_time_t time)
+{
+    store->now += time;
+}
+
+int memory_store_late(const memory_store_t *store)
+{
+    return store->late->nelts;
+}
+
+apr_status_t memory_store_land(memory_store_t *store, int index)
+{
+    write_t write = APR_ARRAY_IDX(store->late, index, write_t);
+    int i;
+
+    for (i = index + 1; i < store->late->nelts; i++) {
+        APR_ARRAY_IDX(store->late, i - 1, write_t) =
+            APR_ARRAY_IDX(store->late, i, write_t);
+    }
+    store->late->nelts--;
+    return land(store, &write);
+}
+
+void memory_store_evict(memory_store_t *store, const char *key)
+{
+    apr_hash_set(store->records, key, APR_HASH_KEY_STRING, NULL);
+}
+
+void memory_store_restart(memory_store_t *store)
+{
+    store->records = apr_hash_make(store->pool);
+    store->late = apr_array_make(store->pool, 4, sizeof(write_t));
+    store->last_cas = 0;
+}
+
+apr_uint64_t memory_store_operations(const memory_store_t *store)
+{
+    return store->operations;
+}
+
+apr_status_t memory_store_peek(memory_store_t *store, const char *key,
+                               const char **value, apr_size_t *length)
+{
+    const record_t *record = find(store, key);
+
+    *value = record != NULL ? record->value : NULL;
+    *length = record != NULL ? record->length : 0;
+    return record != NULL ? APR_SUCCESS : APR_NOTFOUND;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "locks_record.h"
+#include "locks_store.h"
+
+#define KEY "locks:lease:gadget:abc"
+#define NONCE 0x0102030405060708u
+
+static apr_pool_t *pool;
+
+static void setup(void)
+{
+    apr_pool_create(&pool, NULL);
+}
+
+static void teardown(void)
+{
+    apr_pool_destroy(pool);
+}
+
+static const locks_lease_t a_lease = {.id = 500,
+                                      .last = 700,
+                                      .granted = 11,
+                                      .deadline = 22,
+                                      .course = "course1",
+                                      .resource = "g\xc3\xa4",
+                                      .owner = "42"};
+
+static locks_slots_t some_slots(void)
+{
+    locks_slots_t slots = {.last = LOCKS_ID_MAX, .written = 5, .indexed = 6};
+    locks_slot_t *slot;
+
+    slots.entries = apr_array_make(pool, 2, sizeof(*slot));
+    slot = apr_array_push(slots.entries);
+    *slot = (locks_slot_t){.id = 1, .resource = "g1", .owner = "42"};
+    slot = apr_array_push(slots.entries);
+    *slot =
+        (locks_slot_t){.id = LOCKS_ID_MAX, .resource = "g2", .owner = "a b"};
+    return slots;
+}
+
+static apr_array_header_t *some_courses(void)
+{
+    apr_array_header_t *entries =
+        apr_array_make(pool, 1, sizeof(locks_index_entry_t));
+    locks_index_entry_t *entry = apr_array_push(entries);
+
+    *entry = (locks_index_entry_t){.course = "course1", .written = 9};
+    return entries;
+}
+
+START_TEST(a_lease_survives_the_store)
+{
+    locks_lease_t back;
+    apr_size_t length;
+    const char *value = locks_lease_encode(&length, &a_lease, KEY, NONCE, pool);
+    locks_nonce_t nonce;
+
+    ck_assert_int_eq(locks_lease_decode(&back, value, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(back.id, 500);
+    ck_assert_uint_eq(back.last, 700);
+    ck_assert_int_eq(back.granted, 11);
+    ck_assert_int_eq(back.deadline, 22);
+    ck_assert_str_eq(back.course, "course1");
+    ck_assert_str_eq(back.resource, "g\xc3\xa4");
+    ck_assert_str_eq(back.owner, "42");
+    ck_assert_int_eq(locks_record_nonce(&nonce, value, length, KEY),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(nonce, NONCE);
+}
+END_TEST
+
+START_TEST(slots_survive_the_store)
+{
+    locks_slots_t slots = some_slots();
+    locks_slots_t back;
+    apr_size_t length;
+    const char *value = locks_slots_encode(&length, &slots, KEY, NONCE, pool);
+    const locks_slot_t *slot;
+
+    ck_assert_int_eq(locks_slots_decode(&back, value, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(back.last, LOCKS_ID_MAX);
+    ck_assert_int_eq(back.written, 5);
+    ck_assert_int_eq(back.indexed, 6);
+    ck_assert_int_eq(back.entries->nelts, 2);
+    slot = &APR_ARRAY_IDX(back.entries, 1, locks_slot_t);
+    ck_assert_uint_eq(slot->id, LOCKS_ID_MAX);
+    ck_assert_str_eq(slot->resource, "g2");
+    ck_assert_str_eq(slot->owner, "a b");
+}
+END_TEST
+
+START_TEST(an_index_shard_survives_the_store)
+{
+    apr_array_header_t *back;
+    apr_size_t length;
+    const char *value =
+        locks_index_encode(&length, some_courses(), KEY, NONCE, pool);
+
+    ck_assert_int_eq(locks_index_decode(&back, value, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_int_eq(back->nelts, 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(back, 0, locks_index_entry_t).course,
+                     "course1");
+    ck_assert_int_eq(APR_ARRAY_IDX(back, 0, locks_index_entry_t).written, 9);
+}
+END_TEST
+
+/** Encodes one of each kind: 0 a lease, 1 slots, 2 an index shard. */
+static const char *encode_kind(int kind, apr_size_t *length)
+{
+    locks_slots_t slots = some_slots();
+
+    switch (kind) {
+    case 0:
+        return locks_lease_encode(length, &a_lease, KEY, NONCE, pool);
+    case 1:
+        return locks_slots_encode(length, &slots, KEY, NONCE, pool);
+    default:
+        return locks_index_encode(length, some_courses(), KEY, NONCE, pool);
+    }
+}
+
+static apr_status_t decode_kind(int kind, const char *value, apr_size_t length,
+                                const char *key)
+{
+    apr_array_header_t *entries;
+    locks_lease_t lease;
+    locks_slots_t slots;
+
+    switch (kind) {
+    case 0:
+        return locks_lease_decode(&lease, value, length, key, pool);
+    case 1:
+        return locks_slots_decode(&slots, value, length, key, pool);
+    default:
+        return locks_index_decode(&entries, value, length, key, pool);
+    }
+}
+
+START_TEST(no_cut_record_is_believed)
+{
+    apr_size_t length;
+    const char *value = encode_kind(_i, &length);
+    apr_size_t cut;
+
+    for (cut = 0; cut < length; cut++) {
+        /* A copy of its own lets memory checkers see a read past the end. */
+        const char *part = apr_pmemdup(pool, value, cut);
+
+        ck_assert_int_eq(decode_kind(_i, part, cut, KEY), APR_EINVAL);
+    }
+}
+END_TEST
+
+START_TEST(fields_to_come_are_passed_over)
+{
+    apr_size_t length;
+    const char *value = encode_kind(_i, &length);
+    char *longer = apr_pcalloc(pool, length + 7);
+
+    memcpy(longer, value, length);
+    ck_assert_int_eq(decode_kind(_i, longer, length + 7, KEY), APR_SUCCESS);
+}
+END_TEST
+
+START_TEST(another_kind_version_or_key_is_refused)
+{
+    apr_size_t length;
+    const char *value = encode_kind(_i, &length);
+    int byte;
+
+    for (byte = 0; byte < 3; byte++) {
+        char *other = apr_pmemdup(pool, value, length);
+
+        other[byte]++;
+        ck_assert_int_eq(decode_kind(_i, other, length, KEY), APR_EINVAL);
+    }
+    ck_assert_int_eq(decode_kind(_i, value, length, KEY "d"), APR_EINVAL);
+    ck_assert_int_eq(decode_kind((_i + 1) % 3, value, length, KEY), APR_EINVAL);
+}
+END_TEST
+
+START_TEST(changed_bytes_never_crash_a_reader)
+{
+    apr_size_t length;
+    const char *value = encode_kind(_i, &length);
+    apr_size_t byte;
+    int change;
+
+    for (byte = 0; byte < length; byte++) {
+        for (change = 1; change < 256; change += 37) {
+            char *other = apr_pmemdup(pool, value, length);
+
+            other[byte] = (char)(other[byte] ^ change);
+            decode_kind(_i, other, length, KEY);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_lease_that_contradicts_itself_is_refused)
+{
+    locks_lease_t beyond = a_lease;
+    locks_lease_t nowhere = a_lease;
+    locks_lease_t nobodys = a_lease;
+    const locks_lease_t *leases[] = {&beyond, &nowhere, &nobodys};
+    apr_size_t i;
+
+    beyond.last = beyond.id - 1;
+    nowhere.course = "";
+    nobodys.owner = "";
+    for (i = 0; i < 3; i++) {
+        locks_lease_t back;
+        apr_size_t length;
+        const char *value =
+            locks_lease_encode(&length, leases[i], KEY, NONCE, pool);
+
+        ck_assert_int_eq(locks_lease_decode(&back, value, length, KEY, pool),
+                         APR_EINVAL);
+    }
+}
+END_TEST
+
+START_TEST(keys_fit_any_store)
+{
+    char *longest = apr_pcalloc(pool, 600);
+    char *prefix = apr_pcalloc(pool, LOCKS_PREFIX_MAX + 1);
+    const char *keys[4];
+    int i;
+
+    memset(longest, 'c', 255);
+    memset(prefix, 'p', LOCKS_PREFIX_MAX);
+    keys[0] = locks_slots_key(prefix, LOCKS_TYPE_GADGET, longest, pool);
+    keys[1] = locks_lease_key(prefix, LOCKS_TYPE_GADGET, "a b\n\xc3\xa4", pool);
+    keys[2] = locks_index_key(prefix, LOCKS_TYPE_GADGET, 0xff, pool);
+    longest[128] = '\0';
+    keys[3] = locks_slots_key(prefix, LOCKS_TYPE_GADGET, longest, pool);
+    for (i = 0; i < 4; i++) {
+        const char *byte;
+
+        ck_assert_uint_le(strlen(keys[i]), LOCKS_STORE_KEY_MAX);
+        for (byte = keys[i]; *byte != '\0'; byte++) {
+            ck_assert(*byte > ' ' && *byte < 0x7f);
+        }
+    }
+}
+END_TEST
+
+START_TEST(keys_tell_apart)
+{
+    ck_assert_str_eq(
+        locks_slots_key("locks:", LOCKS_TYPE_GADGET, "course1", pool),
+        "locks:slots:gadget:course1");
+    ck_assert_str_eq(locks_index_key("locks:", LOCKS_TYPE_GADGET, 10, pool),
+                     "locks:index:gadget:0a");
+    ck_assert_str_ne(locks_lease_key("l:", LOCKS_TYPE_GADGET, "1", pool),
+                     locks_lease_key("l:", LOCKS_TYPE_GADGET, "2", pool));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("record");
+    TCase *tests = tcase_create("record");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    apr_initialize();
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_lease_survives_the_store);
+    tcase_add_test(tests, slots_survive_the_store);
+    tcase_add_test(tests, an_index_shard_survives_the_store);
+    tcase_add_loop_test(tests, no_cut_record_is_believed, 0, 3);
+    tcase_add_loop_test(tests, fields_to_come_are_passed_over, 0, 3);
+    tcase_add_loop_test(tests, another_kind_version_or_key_is_refused, 0, 3);
+    tcase_add_loop_test(tests, changed_bytes_never_crash_a_reader, 0, 3);
+    tcase_add_test(tests, a_lease_that_contradicts_itself_is_refused);
+    tcase_add_test(tests, keys_fit_any_store);
+    tcase_add_test(tests, keys_tell_apart);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    apr_terminate();
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "locks_json.h"
+#include "locks_reply.h"
+#include "locks_request.h"
+
+#define NOW apr_time_from_sec(1000)
+
+static locks_lock_t lock_until(apr_uint64_t id, apr_time_t deadline)
+{
+    return (locks_lock_t){
+        .id = id,
+        .subject = {.type = LOCKS_TYPE_GADGET,
+                    .course = "course1",
+                    .resource = "g1"},
+        .owner = "42",
+        .granted = NOW - 1,
+        .deadline = deadline,
+    };
+}
+
+static apr_array_header_t *locks;
+
+static void push(apr_uint64_t id, apr_time_t deadline)
+{
+    APR_ARRAY_PUSH(locks, locks_lock_t) = lock_until(id, deadline);
+}
+
+static void with_locks(void)
+{
+    locks = apr_array_make(pool, 0, sizeof(locks_lock_t));
+}
+
+#define TEXT(id, left)                                                 \
+    "{\"id\": \"" #id "\", \"type\": \"gadget\", "                     \
+    "\"subject\": {\"courseId\": \"course1\", \"gadgetId\": \"g1\"}, " \
+    "\"ownerId\": \"42\", \"expiresIn\": " #left "}"
+
+START_TEST(a_lock_has_its_members)
+{
+    locks_lock_t lock = lock_until(65536, NOW + 300000999);
+
+    ck_assert_str_eq(locks_reply_lock(&lock, NOW, pool), TEXT(65536, 300000));
+    lock = lock_until(APR_INT64_MAX, NOW + 1000);
+    ck_assert_str_eq(locks_reply_lock(&lock, NOW, pool),
+                     TEXT(9223372036854775807, 1));
+}
+END_TEST
+
+START_TEST(what_users_chose_is_escaped)
+{
+    locks_lock_t lock = lock_until(1, NOW + 1000);
+    const char *text;
+    locks_json_t json;
+
+    lock.subject.resource = "g\"\\</\xC3\xA4";
+    lock.owner = "o\"\n\xFF";
+    text = locks_reply_lock(&lock, NOW, pool);
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"gadgetId\": \"g\\\"\\\\</\xC3\xA4\"}"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "\"ownerId\": \"o\\\"\\n\xEF\xBF\xBD\", "));
+    ck_assert_pstr_eq(locks_json_parse(&json, text, strlen(text),
+                                       LOCKS_JSON_LEVELS_MAX, pool),
+                      NULL);
+}
+END_TEST
+
+START_TEST(an_empty_list_is_an_array)
+{
+    with_locks();
+    ck_assert_str_eq(locks_reply_list(locks, NOW, pool), "[]");
+}
+END_TEST
+
+START_TEST(a_list_keeps_its_order)
+{
+    with_locks();
+    push(3, NOW + 3000);
+    push(1, NOW + 1000);
+    push(2, NOW + 2000);
+    ck_assert_str_eq(locks_reply_list(locks, NOW, pool),
+                     "[" TEXT(3, 3) ", " TEXT(1, 1) ", " TEXT(2, 2) "]");
+}
+END_TEST
+
+START_TEST(a_list_leaves_out_what_is_over)
+{
+    with_locks();
+    push(1, NOW - 1);
+    push(2, NOW);
+    push(3, NOW + 999);
+    ck_assert_str_eq(locks_reply_list(locks, NOW, pool), "[]");
+    push(4, NOW + 1000);
+    push(5, NOW + 999);
+    push(6, NOW + 2000);
+    push(7, 0);
+    ck_assert_str_eq(locks_reply_list(locks, NOW, pool),
+                     "[" TEXT(4, 1) ", " TEXT(6, 2) "]");
+}
+END_TEST
+
+START_TEST(a_long_list_is_whole)
+{
+    const char *text;
+    int count = 0;
+
+    with_locks();
+    for (apr_uint64_t id = 1; id <= 1000; id++) {
+        push(id, NOW + 1000);
+    }
+    text = locks_reply_list(locks, NOW, pool);
+    for (const char *at = text; (at = strstr(at, "{\"id\"")); at++) {
+        count++;
+    }
+    ck_assert_int_eq(count, 1000);
+    ck_assert_str_eq(text + strlen(text) - 2, "}]");
+}
+END_TEST
+
+static const struct {
+    int status;
+    const char *message;
+    const char *text;
+} errors[] = {
+    {404, "Not found", "{\"error\": 404, \"message\": \"Not found\"}"},
+    {404, "Course '\"<x>/\\' not found",
+     "{\"error\": 404, \"message\": \"Course '\\\"<x>/\\\\' not found\"}"},
+    {400, "%s\x01", "{\"error\": 400, \"message\": \"%s\\u0001\"}"},
+    {404, "Lock '\xFF' not found",
+     "{\"error\": 404, \"message\": \"Lock '\xEF\xBF\xBD' not found\"}"},
+    {503, "", "{\"error\": 503, \"message\": \"\"}"},
+};
+
+START_TEST(an_error_is_an_object)
+{
+    ck_assert_str_eq(
+        locks_reply_error(errors[_i].status, errors[_i].message, pool),
+        errors[_i].text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("reply");
+    TCase *tcase = unit_case(suite);
+
+    tcase_add_test(tcase, a_lock_has_its_members);
+    tcase_add_test(tcase, what_users_chose_is_escaped);
+    tcase_add_test(tcase, an_empty_list_is_an_array);
+    tcase_add_test(tcase, a_list_keeps_its_order);
+    tcase_add_test(tcase, a_list_leaves_out_what_is_over);
+    tcase_add_test(tcase, a_long_list_is_whole);
+    tcase_add_loop_test(tcase, an_error_is_an_object, 0, COUNT(errors));
+    return unit_run(suite);
+}
