@@ -114,8 +114,8 @@ static void serve(connection_t *connection)
 
 static void *APR_THREAD_FUNC run_serve(apr_thread_t *thread, void *data)
 {
+    (void)thread;
     serve(data);
-    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
@@ -132,11 +132,11 @@ static void *APR_THREAD_FUNC accept_all(apr_thread_t *thread, void *data)
         connection->fake = fake;
         connection->fd = fd;
         fake->fds[number] = fd;
-        ck_assert_int_eq(apr_thread_create(&fake->threads[number], NULL, serve,
-                                           connection, fake->pool),
+        ck_assert_int_eq(apr_thread_create(&fake->threads[number], NULL,
+                                           run_serve, connection, fake->pool),
                          APR_SUCCESS);
     }
-    apr_thread_exit(thread, APR_SUCCESS);
+    (void)thread;
     return NULL;
 }
 
@@ -171,7 +171,8 @@ fake_t *fake_start(apr_pool_t *parent, const fake_step_t *steps, int count)
     apr_allocator_owner_set(allocator, pool);
     fake = apr_pcalloc(pool, sizeof(*fake));
     fake->pool = pool;
-    fake->steps = steps;
+    /* A copy: a test may end before the last answer is out. */
+    fake->steps = apr_pmemdup(pool, steps, (apr_size_t)count * sizeof(*steps));
     fake->count = count;
     fake->listener = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

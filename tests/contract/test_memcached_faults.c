@@ -703,9 +703,19 @@ static apr_status_t hammer(const char *name, apr_pool_t *own)
     return rv;
 }
 
+typedef struct hammer_t {
+    apr_thread_t *thread;
+    apr_pool_t *pool;
+    const char *name;
+    apr_status_t result;
+} hammer_t;
+
 static void *APR_THREAD_FUNC run_hammer(apr_thread_t *thread, void *data)
 {
-    apr_thread_exit(thread, hammer(data, apr_thread_pool_get(thread)));
+    hammer_t *mine = data;
+
+    (void)thread;
+    mine->result = hammer(mine->name, mine->pool);
     return NULL;
 }
 
@@ -713,29 +723,28 @@ START_TEST(threads_share_a_store)
 {
     server_t *first = server_start(pool, NULL);
     server_t *second = server_start(pool, NULL);
-    apr_thread_t *threads[THREADS];
+    hammer_t hammers[THREADS];
+    apr_status_t ignored;
     int i;
 
     /* Fewer connections than threads: they take turns. */
     use(apr_pstrcat(pool, first->address, ",", second->address, NULL),
         THREADS / 2);
     for (i = 0; i < THREADS; i++) {
-        apr_pool_t *own;
         apr_allocator_t *allocator;
 
         ck_assert_int_eq(apr_allocator_create(&allocator), APR_SUCCESS);
-        apr_pool_create_ex(&own, NULL, NULL, allocator);
-        apr_allocator_owner_set(allocator, own);
-        ck_assert_int_eq(apr_thread_create(&threads[i], NULL, run_hammer,
-                                           apr_psprintf(pool, "thread:%d", i),
-                                           own),
+        apr_pool_create_ex(&hammers[i].pool, NULL, NULL, allocator);
+        apr_allocator_owner_set(allocator, hammers[i].pool);
+        hammers[i].name = apr_psprintf(pool, "thread:%d", i);
+        ck_assert_int_eq(apr_thread_create(&hammers[i].thread, NULL, run_hammer,
+                                           &hammers[i], pool),
                          APR_SUCCESS);
     }
     for (i = 0; i < THREADS; i++) {
-        apr_status_t result;
-
-        apr_thread_join(&result, threads[i]);
-        ck_assert_int_eq(result, APR_SUCCESS);
+        apr_thread_join(&ignored, hammers[i].thread);
+        apr_pool_destroy(hammers[i].pool);
+        ck_assert_int_eq(hammers[i].result, APR_SUCCESS);
     }
 }
 END_TEST

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <check.h>
+
+#include <apr_strings.h>
+
+#include <string.h>
+
+static apr_time_t world_now(void *baton)
+{
+    return ((world_t *)baton)->now;
+}
+
+static void world_pause(void *baton, apr_interval_time_t duration)
+{
+    world_pass(baton, duration);
+}
+
+/** Xorshift: chance that comes out the same in every run. */
+static apr_uint64_t world_random(void *baton)
+{
+    world_t *world = baton;
+
+    world->chance ^= world->chance << 13;
+    world->chance ^= world->chance >> 7;
+    world->chance ^= world->chance << 17;
+    return world->chance;
+}
+
+world_t *world_make(apr_pool_t *pool)
+{
+    world_t *world = apr_pcalloc(pool, sizeof(*world));
+
+    world->pool = pool;
+    world->store = memory_store_make(pool);
+    world->rules = (locks_rules_t){
+        .prefix = "t:", .ttl = WORLD_TTL, .max_per_course = 100};
+    world->env = (locks_environment_t){.now = world_now,
+                                       .ticks = world_now,
+                                       .pause = world_pause,
+                                       .random = world_random,
+                                       .baton = world};
+    world->now = apr_time_from_sec(1700000000);
+    world->chance = 88172645463325252u;
+    return world;
+}
+
+void world_pass(world_t *world, apr_interval_time_t time)
+{
+    world->now += time;
+    memory_store_advance(world->store, time);
+}
+
+static locks_operation_t *begin(world_t *world)
+{
+    locks_store_t *base = memory_store_base(world->store);
+
+    return locks_operation_open(
+        &world->rules, &world->env, LOCKS_TYPE_GADGET,
+        base->provider->open(base, world->pool), world->pool);
+}
+
+static void end(world_t *world, locks_operation_t *op)
+{
+    world->round_trips = op->store->round_trips;
+    world->why = op->why;
+    op->store->provider->close(op->store);
+}
+
+static apr_status_t acquire(world_t *world, const char *user,
+                            const char *course, const char *resource,
+                            int ahead)
+{
+    locks_subject_t subject = {
+        .type = LOCKS_TYPE_GADGET, .course = course, .resource = resource};
+    locks_operation_t *op = begin(world);
+    locks_lock_t lock;
+    apr_status_t rv;
+
+    if (ahead) {
+        locks_ahead_key(op, "session:x");
+        locks_ahead_slots(op, course);
+        locks_ahead_read(op);
+    }
+    rv = locks_acquire(op, &lock, &subject, user);
+    world->lock = lock;
+    end(world, op);
+    return rv;
+}
+
+apr_status_t world_acquire(world_t *world, const char *user,
+                           const char *course, const char *resource)
+{
+    return acquire(world, user, course, resource, 0);
+}
+
+apr_status_t world_acquire_ahead(world_t *world, const char *user,
+                                 const char *course, const char *resource)
+{
+    return acquire(world, user, course, resource, 1);
+}
+
+apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)
+{
+    locks_operation_t *op = begin(world);
+    apr_status_t rv = locks_release(op, id, user);
+
+    end(world, op);
+    return rv;
+}
+
+static apr_array_header_t *list(world_t *world, const char *course)
+{
+    locks_operation_t *op = begin(world);
+    apr_array_header_t *locks = NULL;
+
+    if (locks_list(op, &locks, course) != APR_SUCCESS) {
+        locks = NULL;
+    }
+    end(world, op);
+    return locks;
+}
+
+const char *world_list(world_t *world, const char *course)
+{
+    apr_array_header_t *locks = list(world, course);
+    const char *text = "";
+    int i;
+
+    if (locks == NULL) {
+        return "?";
+    }
+    for (i = 0; i < locks->nelts; i++) {
+        const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, locks_lock_t);
+
+        text = apr_pstrcat(world->pool, text, i > 0 ? " " : "",
+                           lock->subject.resource, "=", lock->owner, NULL);
+    }
+    return text;
+}
+
+void world_check(world_t *world)
+{
+    apr_array_header_t *all = apr_array_copy(
+        world->pool, list(world, WORLD_COURSE));
+    int i, j;
+
+    apr_array_cat(all, list(world, WORLD_OTHER_COURSE));
+    for (i = 0; i < all->nelts; i++) {
+        const locks_lock_t *one = &APR_ARRAY_IDX(all, i, locks_lock_t);
+
+        for (j = 0; j < i; j++) {
+            const locks_lock_t *two = &APR_ARRAY_IDX(all, j, locks_lock_t);
+
+            ck_assert_str_ne(one->owner, two->owner);
+            ck_assert(strcmp(one->subject.course, two->subject.course) != 0 ||
+                      strcmp(one->subject.resource, two->subject.resource) !=
+                          0);
+        }
+    }
+}

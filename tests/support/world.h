@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file world.h
+ * @brief A small world for the protocol: a store in memory, a clock that
+ *        moves when told, and requests made by one call each.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "locks_protocol.h"
+#include "memory_store.h"
+
+/** The two courses and the lease that worlds begin with. */
+#define WORLD_COURSE "course1"
+#define WORLD_OTHER_COURSE "course2"
+#define WORLD_TTL apr_time_from_sec(60)
+
+typedef struct world_t {
+    apr_pool_t *pool;
+    memory_store_t *store;
+    locks_rules_t rules;
+    locks_environment_t env;
+    apr_time_t now;
+    apr_uint64_t chance;
+    /** Of the request that ended last. */
+    apr_uint32_t round_trips;
+    const char *why;
+    locks_lock_t lock;
+} world_t;
+
+world_t *world_make(apr_pool_t *pool);
+
+/** Moves every clock. */
+void world_pass(world_t *world, apr_interval_time_t time);
+
+/** A request for a lock; also sets lock. */
+apr_status_t world_acquire(world_t *world, const char *user,
+                           const char *course, const char *resource);
+
+/** The same, whose first round trip, beside a session, brings the slots. */
+apr_status_t world_acquire_ahead(world_t *world, const char *user,
+                                 const char *course, const char *resource);
+
+apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id);
+
+/** What a course's list shows, as "g1=ann g2=ben" by ascending IDs; "?" if
+ *  it cannot be read. */
+const char *world_list(world_t *world, const char *course);
+
+/** Fails the test if a user or a resource has two locks. */
+void world_check(world_t *world);
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The protocol alone, on a store that does as it is told. */
+#include "unit.h"
+#include "world.h"
+
+static world_t *world;
+
+static void begin_world(void)
+{
+    setup();
+    world = world_make(pool);
+}
+
+/** The everyday requests. */
+static apr_status_t take(const char *user, const char *resource)
+{
+    return world_acquire(world, user, WORLD_COURSE, resource);
+}
+
+static const char *course_list(void)
+{
+    return world_list(world, WORLD_COURSE);
+}
+
+START_TEST(a_lock_is_granted_and_listed)
+{
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_int_eq(locks_expires_in(&world->lock, world->now),
+                     apr_time_as_msec(WORLD_TTL));
+    ck_assert_uint_ge(world->lock.id, (apr_uint64_t)world->now * 1000 - 256);
+    ck_assert_uint_eq(world->lock.id & 0xff,
+                      locks_course_shard(WORLD_COURSE));
+    ck_assert_str_eq(course_list(), "g1=ann");
+}
+END_TEST
+
+START_TEST(another_user_is_refused_and_loses_nothing)
+{
+    take("ann", "g1");
+    take("ben", "g2");
+    ck_assert_int_eq(take("ben", "g1"), LOCKS_EHELD);
+    ck_assert_str_eq(course_list(), "g1=ann g2=ben");
+}
+END_TEST
+
+START_TEST(asking_again_renews)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    world_pass(world, WORLD_TTL / 2);
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_uint_eq(world->lock.id, id);
+    ck_assert_int_eq(locks_expires_in(&world->lock, world->now),
+                     apr_time_as_msec(WORLD_TTL));
+    world_pass(world, WORLD_TTL * 3 / 4);
+    ck_assert_str_eq(course_list(), "g1=ann");
+}
+END_TEST
+
+START_TEST(a_new_lock_releases_the_old)
+{
+    take("ann", "g1");
+    ck_assert_int_eq(take("ann", "g2"), APR_SUCCESS);
+    ck_assert_str_eq(course_list(), "g2=ann");
+    ck_assert_int_eq(world_acquire(world, "ann", WORLD_OTHER_COURSE, "g1"),
+                     APR_SUCCESS);
+    ck_assert_str_eq(course_list(), "");
+    ck_assert_str_eq(world_list(world, WORLD_OTHER_COURSE), "g1=ann");
+    ck_assert_int_eq(take("ben", "g2"), APR_SUCCESS);
+}
+END_TEST
+
+START_TEST(a_lock_ends_at_its_deadline)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    world_pass(world, WORLD_TTL - 1);
+    ck_assert_int_eq(take("ben", "g1"), LOCKS_EHELD);
+    world_pass(world, 1);
+    ck_assert_str_eq(course_list(), "");
+    ck_assert_int_eq(world_release(world, "ann", id), APR_NOTFOUND);
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+    ck_assert_uint_gt(world->lock.id, id);
+    ck_assert_int_eq(take("ann", "g1"), LOCKS_EHELD);
+}
+END_TEST
+
+START_TEST(an_own_expired_lock_gets_a_new_id)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    world_pass(world, WORLD_TTL);
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_uint_gt(world->lock.id, id);
+}
+END_TEST
+
+START_TEST(clocks_that_differ_leave_the_owner_time)
+{
+    apr_uint64_t id;
+
+    world->rules.skew = apr_time_from_sec(5);
+    take("ann", "g1");
+    id = world->lock.id;
+    world_pass(world, WORLD_TTL + apr_time_from_sec(4));
+    ck_assert_str_eq(course_list(), "");
+    ck_assert_int_eq(world_release(world, "ann", id), APR_NOTFOUND);
+    ck_assert_int_eq(take("ben", "g1"), LOCKS_EHELD);
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_uint_gt(world->lock.id, id);
+    world_pass(world, WORLD_TTL + apr_time_from_sec(5));
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+}
+END_TEST
+
+START_TEST(release_tells_own_foreign_and_unknown)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    ck_assert_int_eq(world_release(world, "ben", id), LOCKS_EFOREIGN);
+    ck_assert_int_eq(world_release(world, "ben", id + 256), APR_NOTFOUND);
+    ck_assert_int_eq(world_release(world, "ann", 1), APR_NOTFOUND);
+    ck_assert_int_eq(world_release(world, "ann", id), APR_SUCCESS);
+    ck_assert_int_eq(world_release(world, "ann", id), APR_NOTFOUND);
+    ck_assert_int_eq(world_release(world, "ben", id), APR_NOTFOUND);
+    ck_assert_str_eq(course_list(), "");
+}
+END_TEST
+
+START_TEST(ids_grow_even_after_the_store_forgot)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    memory_store_restart(world->store);
+    world_pass(world, 1000);
+    ck_assert_str_eq(course_list(), "");
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+    ck_assert_uint_gt(world->lock.id, id);
+}
+END_TEST
+
+START_TEST(ids_grow_though_the_clock_stands_still_or_goes_back)
+{
+    apr_uint64_t last = 0;
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        ck_assert_int_eq(take("ann", i % 2 ? "g1" : "g2"), APR_SUCCESS);
+        ck_assert_uint_gt(world->lock.id, last);
+        last = world->lock.id;
+        world->now -= 1000;
+    }
+}
+END_TEST
+
+START_TEST(lost_slots_are_a_course_without_locks)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    memory_store_evict(world->store, "t:slots:gadget:" WORLD_COURSE);
+    ck_assert_str_eq(course_list(), "");
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_uint_gt(world->lock.id, id);
+    memory_store_evict(world->store, "t:slots:gadget:" WORLD_COURSE);
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+    ck_assert_str_eq(course_list(), "g1=ben");
+}
+END_TEST
+
+START_TEST(a_lost_lease_is_a_lost_lock)
+{
+    take("ann", "g1");
+    memory_store_evict(world->store,
+                       locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool));
+    ck_assert_str_eq(course_list(), "");
+    world_pass(world, apr_time_from_sec(1));
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+    ck_assert_int_eq(take("ann", "g1"), LOCKS_EHELD);
+}
+END_TEST
+
+START_TEST(a_full_course_takes_no_more_but_lets_holders_move)
+{
+    world->rules.max_per_course = 3;
+    take("u1", "g1");
+    take("u2", "g2");
+    take("u3", "g3");
+    ck_assert_int_eq(take("u4", "g4"), LOCKS_EFULL);
+    ck_assert_int_eq(take("u1", "g5"), APR_SUCCESS);
+    ck_assert_int_eq(take("u4", "g4"), LOCKS_EFULL);
+    world_release(world, "u1", world->lock.id);
+    ck_assert_int_eq(take("u1", "g5"), APR_SUCCESS);
+    ck_assert_int_eq(world_release(world, "u1", world->lock.id), APR_SUCCESS);
+    ck_assert_int_eq(take("u4", "g4"), APR_SUCCESS);
+}
+END_TEST
+
+START_TEST(a_limit_that_was_lowered_lets_holders_move)
+{
+    take("u1", "g1");
+    take("u2", "g2");
+    take("u3", "g3");
+    world->rules.max_per_course = 1;
+    ck_assert_int_eq(take("u4", "g4"), LOCKS_EFULL);
+    ck_assert_int_eq(take("u1", "g5"), APR_SUCCESS);
+}
+END_TEST
+
+START_TEST(what_expired_makes_room)
+{
+    int i;
+
+    world->rules.max_per_course = 8;
+    for (i = 0; i < 8; i++) {
+        ck_assert_int_eq(take(apr_itoa(pool, i), apr_itoa(pool, i)),
+                         APR_SUCCESS);
+    }
+    ck_assert_int_eq(take("ann", "g1"), LOCKS_EFULL);
+    world_pass(world, WORLD_TTL);
+    for (i = 10; i < 18; i++) {
+        ck_assert_int_eq(take(apr_itoa(pool, i), apr_itoa(pool, i)),
+                         APR_SUCCESS);
+    }
+    ck_assert_int_eq(take("ann", "g1"), LOCKS_EFULL);
+}
+END_TEST
+
+START_TEST(slots_do_not_grow_with_what_is_past)
+{
+    const char *value;
+    apr_size_t length;
+    int i;
+
+    world->rules.max_per_course = 10;
+    for (i = 0; i < 300; i++) {
+        ck_assert_int_eq(take(apr_itoa(pool, i), apr_itoa(pool, i)),
+                         APR_SUCCESS);
+        ck_assert_int_eq(world_release(world, apr_itoa(pool, i),
+                                       world->lock.id),
+                         APR_SUCCESS);
+    }
+    ck_assert_int_eq(memory_store_peek(world->store,
+                                       "t:slots:gadget:" WORLD_COURSE,
+                                       &value, &length),
+                     APR_SUCCESS);
+    ck_assert_uint_lt(length, 100 + 10 * 25);
+}
+END_TEST
+
+START_TEST(what_is_in_use_outlives_the_records_lifetime)
+{
+    apr_uint64_t id;
+    int hour;
+
+    world->rules.ttl = apr_time_from_sec(2 * 3600);
+    take("ann", "g1");
+    id = world->lock.id;
+    for (hour = 0; hour < 200; hour++) {
+        world_pass(world, apr_time_from_sec(3600));
+        ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+        ck_assert_uint_eq(world->lock.id, id);
+    }
+    ck_assert_int_eq(world_release(world, "ben", id), LOCKS_EFOREIGN);
+}
+END_TEST
+
+START_TEST(the_index_outlives_its_lifetime_in_a_course_of_changing_locks)
+{
+    int hour;
+
+    for (hour = 0; hour < 200; hour++) {
+        ck_assert_int_eq(take("ann", hour % 2 ? "g1" : "g2"), APR_SUCCESS);
+        world_pass(world, apr_time_from_sec(3600));
+    }
+    take("ann", "g1");
+    ck_assert_int_eq(world_release(world, "ben", world->lock.id),
+                     LOCKS_EFOREIGN);
+}
+END_TEST
+
+/** Stores bytes that are no record under a key that the protocol reads. */
+static void damage(const char *key)
+{
+    locks_store_t *base = memory_store_base(world->store);
+    locks_store_session_t *session = base->provider->open(base, pool);
+
+    memory_store_evict(world->store, key);
+    ck_assert_int_eq(base->provider->add(session, key, "garbage", 7, 3600,
+                                         LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_DONE);
+}
+
+START_TEST(a_damaged_record_is_no_answer)
+{
+    apr_uint64_t id;
+
+    take("ann", "g1");
+    id = world->lock.id;
+    damage("t:slots:gadget:" WORLD_COURSE);
+    ck_assert_str_eq(course_list(), "?");
+    ck_assert_int_eq(take("ben", "g1"), LOCKS_EUNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(world->why, "t:slots:gadget:"));
+    ck_assert_int_eq(world_release(world, "ben", id), LOCKS_EUNAVAILABLE);
+    damage(locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool));
+    ck_assert_int_eq(world_release(world, "ann", id), LOCKS_EUNAVAILABLE);
+}
+END_TEST
+
+START_TEST(ids_never_pass_their_largest)
+{
+    locks_store_t *base = memory_store_base(world->store);
+    locks_lease_t lease = {.id = 0,
+                           .last = LOCKS_ID_MAX,
+                           .course = "",
+                           .resource = "",
+                           .owner = "ann"};
+    const char *key = locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool);
+    apr_size_t length;
+    const char *value = locks_lease_encode(&length, &lease, key, 1, pool);
+
+    base->provider->add(base->provider->open(base, pool), key, value, length,
+                        3600, LOCKS_STORE_ORDINARY);
+    ck_assert_int_eq(take("ann", "g1"), LOCKS_EUNAVAILABLE);
+}
+END_TEST
+
+START_TEST(round_trips_are_counted)
+{
+    apr_uint64_t id;
+
+    world_acquire_ahead(world, "ann", WORLD_COURSE, "g0");
+    ck_assert_uint_le(world->round_trips, 5);
+    world_acquire_ahead(world, "ben", WORLD_COURSE, "g1");
+    ck_assert_uint_eq(world->round_trips, 4);
+    world_acquire_ahead(world, "ben", WORLD_COURSE, "g1");
+    ck_assert_uint_eq(world->round_trips, 3);
+    world_acquire_ahead(world, "ben", WORLD_COURSE, "g2");
+    ck_assert_uint_eq(world->round_trips, 4);
+    id = world->lock.id;
+    course_list();
+    ck_assert_uint_eq(world->round_trips, 2);
+    world_release(world, "ann", id);
+    ck_assert_uint_eq(world->round_trips, 3);
+    world_release(world, "ben", id);
+    ck_assert_uint_eq(world->round_trips, 2);
+    world_acquire_ahead(world, "ben", WORLD_COURSE, "g2");
+    world_pass(world, WORLD_TTL);
+    world_acquire_ahead(world, "ann", WORLD_COURSE, "g2");
+    ck_assert_uint_eq(world->round_trips, 5);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("protocol");
+    TCase *tests = tcase_create("protocol");
+
+    tcase_add_checked_fixture(tests, begin_world, teardown);
+    suite_add_tcase(suite, tests);
+    tcase_add_test(tests, a_lock_is_granted_and_listed);
+    tcase_add_test(tests, another_user_is_refused_and_loses_nothing);
+    tcase_add_test(tests, asking_again_renews);
+    tcase_add_test(tests, a_new_lock_releases_the_old);
+    tcase_add_test(tests, a_lock_ends_at_its_deadline);
+    tcase_add_test(tests, an_own_expired_lock_gets_a_new_id);
+    tcase_add_test(tests, clocks_that_differ_leave_the_owner_time);
+    tcase_add_test(tests, release_tells_own_foreign_and_unknown);
+    tcase_add_test(tests, ids_grow_even_after_the_store_forgot);
+    tcase_add_test(tests,
+                   ids_grow_though_the_clock_stands_still_or_goes_back);
+    tcase_add_test(tests, lost_slots_are_a_course_without_locks);
+    tcase_add_test(tests, a_lost_lease_is_a_lost_lock);
+    tcase_add_test(tests, a_full_course_takes_no_more_but_lets_holders_move);
+    tcase_add_test(tests, a_limit_that_was_lowered_lets_holders_move);
+    tcase_add_test(tests, what_expired_makes_room);
+    tcase_add_test(tests, slots_do_not_grow_with_what_is_past);
+    tcase_add_test(tests, what_is_in_use_outlives_the_records_lifetime);
+    tcase_add_test(
+        tests, the_index_outlives_its_lifetime_in_a_course_of_changing_locks);
+    tcase_add_test(tests, a_damaged_record_is_no_answer);
+    tcase_add_test(tests, ids_never_pass_their_largest);
+    tcase_add_test(tests, round_trips_are_counted);
+    return unit_run(suite);
+}
