@@ -96,10 +96,13 @@ static void sleep_until_woken(locks_deadline_watch_t *watch)
     }
 }
 
+/** Returns rather than calls apr_thread_exit(), which would free memory of
+ *  the pool on this thread while others may use the pool. */
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     locks_deadline_watch_t *watch = data;
 
+    (void)thread;
     while (!atomic_load(&watch->stopping)) {
         if (!look(watch) && !atomic_exchange(&watch->active, 0)) {
             sleep_until_woken(watch);
@@ -108,7 +111,6 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
          * would follow the wall clock, which may step. */
         apr_sleep(watch->period);
     }
-    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 

@@ -12,6 +12,11 @@ static apr_time_t world_now(void *baton)
     return ((world_t *)baton)->now;
 }
 
+static apr_time_t world_ticks(void *baton)
+{
+    return ((world_t *)baton)->ticks;
+}
+
 static void world_pause(void *baton, apr_interval_time_t duration)
 {
     world_pass(baton, duration);
@@ -37,7 +42,7 @@ world_t *world_make(apr_pool_t *pool)
     world->rules = (locks_rules_t){
         .prefix = "t:", .ttl = WORLD_TTL, .max_per_course = 100};
     world->env = (locks_environment_t){.now = world_now,
-                                       .ticks = world_now,
+                                       .ticks = world_ticks,
                                        .pause = world_pause,
                                        .random = world_random,
                                        .baton = world};
@@ -49,6 +54,7 @@ world_t *world_make(apr_pool_t *pool)
 void world_pass(world_t *world, apr_interval_time_t time)
 {
     world->now += time;
+    world->ticks += time;
     memory_store_advance(world->store, time);
 }
 
@@ -56,9 +62,9 @@ static locks_operation_t *begin(world_t *world)
 {
     locks_store_t *base = memory_store_base(world->store);
 
-    return locks_operation_open(
-        &world->rules, &world->env, LOCKS_TYPE_GADGET,
-        base->provider->open(base, world->pool), world->pool);
+    return locks_operation_open(&world->rules, &world->env, LOCKS_TYPE_GADGET,
+                                base->provider->open(base, world->pool),
+                                world->pool);
 }
 
 static void end(world_t *world, locks_operation_t *op)
@@ -69,8 +75,7 @@ static void end(world_t *world, locks_operation_t *op)
 }
 
 static apr_status_t acquire(world_t *world, const char *user,
-                            const char *course, const char *resource,
-                            int ahead)
+                            const char *course, const char *resource, int ahead)
 {
     locks_subject_t subject = {
         .type = LOCKS_TYPE_GADGET, .course = course, .resource = resource};
@@ -89,8 +94,8 @@ static apr_status_t acquire(world_t *world, const char *user,
     return rv;
 }
 
-apr_status_t world_acquire(world_t *world, const char *user,
-                           const char *course, const char *resource)
+apr_status_t world_acquire(world_t *world, const char *user, const char *course,
+                           const char *resource)
 {
     return acquire(world, user, course, resource, 0);
 }
@@ -142,8 +147,8 @@ const char *world_list(world_t *world, const char *course)
 
 void world_check(world_t *world)
 {
-    apr_array_header_t *all = apr_array_copy(
-        world->pool, list(world, WORLD_COURSE));
+    apr_array_header_t *all =
+        apr_array_copy(world->pool, list(world, WORLD_COURSE));
     int i, j;
 
     apr_array_cat(all, list(world, WORLD_OTHER_COURSE));

@@ -20,7 +20,10 @@ typedef struct world_t {
     memory_store_t *store;
     locks_rules_t rules;
     locks_environment_t env;
+    /** The wall clock, which tests may set, and the one that only goes
+     *  forward. */
     apr_time_t now;
+    apr_time_t ticks;
     apr_uint64_t chance;
     /** Of the request that ended last. */
     apr_uint32_t round_trips;
@@ -34,8 +37,8 @@ world_t *world_make(apr_pool_t *pool);
 void world_pass(world_t *world, apr_interval_time_t time);
 
 /** A request for a lock; also sets lock. */
-apr_status_t world_acquire(world_t *world, const char *user,
-                           const char *course, const char *resource);
+apr_status_t world_acquire(world_t *world, const char *user, const char *course,
+                           const char *resource);
 
 /** The same, whose first round trip, beside a session, brings the slots. */
 apr_status_t world_acquire_ahead(world_t *world, const char *user,

@@ -28,8 +28,7 @@ START_TEST(a_lock_is_granted_and_listed)
     ck_assert_int_eq(locks_expires_in(&world->lock, world->now),
                      apr_time_as_msec(WORLD_TTL));
     ck_assert_uint_ge(world->lock.id, (apr_uint64_t)world->now * 1000 - 256);
-    ck_assert_uint_eq(world->lock.id & 0xff,
-                      locks_course_shard(WORLD_COURSE));
+    ck_assert_uint_eq(world->lock.id & 0xff, locks_course_shard(WORLD_COURSE));
     ck_assert_str_eq(course_list(), "g1=ann");
 }
 END_TEST
@@ -247,13 +246,13 @@ START_TEST(slots_do_not_grow_with_what_is_past)
     for (i = 0; i < 300; i++) {
         ck_assert_int_eq(take(apr_itoa(pool, i), apr_itoa(pool, i)),
                          APR_SUCCESS);
-        ck_assert_int_eq(world_release(world, apr_itoa(pool, i),
-                                       world->lock.id),
-                         APR_SUCCESS);
+        ck_assert_int_eq(
+            world_release(world, apr_itoa(pool, i), world->lock.id),
+            APR_SUCCESS);
     }
     ck_assert_int_eq(memory_store_peek(world->store,
-                                       "t:slots:gadget:" WORLD_COURSE,
-                                       &value, &length),
+                                       "t:slots:gadget:" WORLD_COURSE, &value,
+                                       &length),
                      APR_SUCCESS);
     ck_assert_uint_lt(length, 100 + 10 * 25);
 }
@@ -378,8 +377,7 @@ int main(void)
     tcase_add_test(tests, clocks_that_differ_leave_the_owner_time);
     tcase_add_test(tests, release_tells_own_foreign_and_unknown);
     tcase_add_test(tests, ids_grow_even_after_the_store_forgot);
-    tcase_add_test(tests,
-                   ids_grow_though_the_clock_stands_still_or_goes_back);
+    tcase_add_test(tests, ids_grow_though_the_clock_stands_still_or_goes_back);
     tcase_add_test(tests, lost_slots_are_a_course_without_locks);
     tcase_add_test(tests, a_lost_lease_is_a_lost_lock);
     tcase_add_test(tests, a_full_course_takes_no_more_but_lets_holders_move);
