@@ -3,12 +3,11 @@
  * or another module refuses there is answered in JSON. */
 #include "mod_locks.h"
 
+#include <ap_expr.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
-
-#include <string.h>
 
 /** The error bodies of what httpd itself refuses. */
 #define REFUSAL(status, message)                                         \
@@ -62,13 +61,19 @@ static const struct {
 
 static ap_filter_rec_t *error_filter;
 
-/** Does the configuration give this request to our handler? */
-static int is_ours(const request_rec *r)
+/** Does the configuration give this request to our handler? SetHandler's
+ *  argument is an expression, even where it is a plain name. */
+static int is_ours(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *error = NULL;
+    const char *handler;
 
-    return core->handler != NULL &&
-           strcmp(core->handler, LOCKS_HANDLER_NAME) == 0;
+    if (core->expr_handler == NULL) {
+        return 0;
+    }
+    handler = ap_expr_str_exec(r, core->expr_handler, &error);
+    return error == NULL && ap_cstr_casecmp(handler, LOCKS_HANDLER_NAME) == 0;
 }
 
 /** Was this request recognised as ours? Its configuration alone does not say
