@@ -133,6 +133,8 @@ extern const locks_session_provider_t locks_session_record_source;
 typedef struct locks_body_t {
     char *bytes;
     apr_size_t length;
+    /** How many bytes were read, those beyond the limit included. */
+    apr_size_t total;
     /** How many bytes have room at bytes. */
     apr_size_t room;
     /** OK; a status to answer with, HTTP_REQUEST_ENTITY_TOO_LARGE among

@@ -13,12 +13,17 @@
 /** How much is read at a time. */
 #define READ_SIZE 8192
 
-/** A body that announces its length is refused before it is sent. */
-static int announces_too_much(const request_rec *r)
+/** How much of a body that is too large is read all the same: a client that
+ *  is cut off while it sends may never see the answer. */
+#define DRAIN_MAX (1024 * 1024)
+
+/** A client that asks before it sends is told at once. */
+static int may_refuse_unsent(const request_rec *r)
 {
     const char *length = apr_table_get(r->headers_in, "Content-Length");
 
-    return length != NULL && apr_atoi64(length) > LOCKS_BODY_MAX;
+    return r->expecting_100 && length != NULL &&
+           apr_atoi64(length) > LOCKS_BODY_MAX;
 }
 
 /** Adds bytes to the body, which grows by doubling. */
@@ -60,10 +65,10 @@ static int take(locks_body_t *body, apr_bucket_brigade *brigade,
             APR_SUCCESS) {
             return HTTP_BAD_REQUEST;
         }
-        if (length > LOCKS_BODY_MAX - body->length) {
-            return HTTP_REQUEST_ENTITY_TOO_LARGE;
+        body->total += length;
+        if (body->total <= LOCKS_BODY_MAX) {
+            append(body, bytes, length, pool);
         }
-        append(body, bytes, length, pool);
     }
     return OK;
 }
@@ -75,12 +80,12 @@ void locks_body_read(locks_body_t *body, request_rec *r)
 
     memset(body, 0, sizeof(*body));
     body->bytes = apr_pstrdup(r->pool, "");
-    if (announces_too_much(r)) {
+    if (may_refuse_unsent(r)) {
         body->status = HTTP_REQUEST_ENTITY_TOO_LARGE;
         return;
     }
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    while (!done && body->status == OK) {
+    while (!done && body->status == OK && body->total <= DRAIN_MAX) {
         apr_status_t rv =
             ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
                            APR_BLOCK_READ, READ_SIZE);
@@ -89,5 +94,8 @@ void locks_body_read(locks_body_t *body, request_rec *r)
                            ? take(body, brigade, r->pool, &done)
                            : ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
         apr_brigade_cleanup(brigade);
+    }
+    if (body->status == OK && body->total > LOCKS_BODY_MAX) {
+        body->status = HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 }
