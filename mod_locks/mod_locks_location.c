@@ -9,6 +9,8 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#define ERROR_FILTER "LOCKS_ERROR"
+
 /** The error bodies of what httpd itself refuses. */
 #define REFUSAL(status, message)                                         \
     {                                                                    \
@@ -58,8 +60,6 @@ static const struct {
     REFUSAL(510, "Not extended"),
     REFUSAL(511, "Network authentication required"),
 };
-
-static ap_filter_rec_t *error_filter;
 
 /** Does the configuration give this request to our handler? SetHandler's
  *  argument is an expression, even where it is a plain name. */
@@ -134,12 +134,12 @@ static apr_status_t filter_error(ap_filter_t *filter,
 void locks_location_insert_error_filter(request_rec *r)
 {
     if (is_recognised(r)) {
-        ap_add_output_filter_handle(error_filter, NULL, r, r->connection);
+        ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
     }
 }
 
 void locks_location_register_filter(void)
 {
-    error_filter = ap_register_output_filter("LOCKS_ERROR", filter_error, NULL,
-                                             AP_FTYPE_CONTENT_SET);
+    ap_register_output_filter(ERROR_FILTER, filter_error, NULL,
+                              AP_FTYPE_CONTENT_SET);
 }
