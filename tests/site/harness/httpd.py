@@ -42,6 +42,14 @@ SIZES = {
 }
 
 
+# A module built with sanitizers needs their library loaded before it:
+# LOCKS_PRELOAD=$(gcc -print-file-name=libasan.so)
+ENVIRONMENT = {"PATH": PATH, "LANG": "C"}
+if "LOCKS_PRELOAD" in os.environ:
+    ENVIRONMENT.update(LD_PRELOAD=os.environ["LOCKS_PRELOAD"],
+                       ASAN_OPTIONS="detect_leaks=0")
+
+
 def configuration(folder, port, mpm, body):
     loads = "\n".join(
         f"LoadModule {name}_module {MODULES}/mod_{name}.so"
@@ -95,7 +103,7 @@ class Httpd(Process):
         self.write(body)
         super().__init__([BINARY, "-f", str(self.config), "-DFOREGROUND"],
                          ("127.0.0.1", self.port),
-                         env={"PATH": PATH, "LANG": "C"})
+                         env=ENVIRONMENT)
 
     def write(self, body):
         self.config.write_text(
@@ -104,8 +112,8 @@ class Httpd(Process):
     def check(self):
         """What `httpd -t` says, and whether it is content."""
         done = subprocess.run([BINARY, "-f", str(self.config), "-t"],
-                              capture_output=True, text=True, env={
-                                  "PATH": PATH, "LANG": "C"})
+                              capture_output=True, text=True,
+                              env=ENVIRONMENT)
         return done.returncode == 0, done.stdout + done.stderr
 
     def reload(self):
