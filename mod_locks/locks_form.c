@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The forms of names and numbers in requests; spec/api.md, "Types". */
+/* The forms of names and numbers in requests. */
 #include "locks_request.h"
 
-#include "locks_session_record.h"
+#include "locks_session_kind.h"
 #include "locks_utf8.h"
 
 #include <apr_lib.h>

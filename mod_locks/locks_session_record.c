@@ -3,38 +3,21 @@
 
 #include "locks_json.h"
 #include "locks_request.h"
+#include "locks_session_kind.h"
 
 #include <apr_strings.h>
 
 #include <string.h>
 
-/** What there is to know about each kind of session. */
-static const struct {
-    /** The value of "sessionType". */
-    const char *name;
-    /** The member that says who it is; NULL if nobody is asked for. */
-    const char *member;
-    int is_user;
-} kinds[LOCKS_SESSION_KINDS] = {
-    [LOCKS_SESSION_PLAIN_USER] = {"PlainUserSession", "userId", 1},
-    [LOCKS_SESSION_VFO_USER] = {"VFOUserSession", "userId", 1},
-    [LOCKS_SESSION_PARTNER_KEY] = {"PartnerKey", NULL, 0},
-    [LOCKS_SESSION_LEGACY_AUTHENTICATOR] = {"LegacyAuthenticator",
-                                            "authenticatorId", 0},
-    [LOCKS_SESSION_INTERNAL_INTEGRATION_KEY] = {"InternalIntegrationKey", "id",
-                                                0},
-    [LOCKS_SESSION_VFO_ACCESS_KEY] = {"VFOAccessKey", "vfoRootOrgId", 0},
+/** The member that says whose a session of each kind is; NULL if nobody is
+ *  asked for. */
+static const char *const members[LOCKS_SESSION_KINDS] = {
+    [LOCKS_SESSION_PLAIN_USER] = "userId",
+    [LOCKS_SESSION_VFO_USER] = "userId",
+    [LOCKS_SESSION_LEGACY_AUTHENTICATOR] = "authenticatorId",
+    [LOCKS_SESSION_INTERNAL_INTEGRATION_KEY] = "id",
+    [LOCKS_SESSION_VFO_ACCESS_KEY] = "vfoRootOrgId",
 };
-
-const char *locks_session_kind_name(locks_session_kind_e kind)
-{
-    return kinds[kind].name;
-}
-
-int locks_session_kind_is_user(locks_session_kind_e kind)
-{
-    return kinds[kind].is_user;
-}
 
 /** Reads "sessionType"; false if it names no kind. */
 static int read_kind(locks_session_kind_e *kind, locks_json_t json,
@@ -47,7 +30,7 @@ static int read_kind(locks_session_kind_e *kind, locks_json_t json,
     }
     name = locks_json_text(json, pool);
     for (int i = 0; i < LOCKS_SESSION_KINDS; i++) {
-        if (!strcmp(kinds[i].name, name)) {
+        if (!strcmp(locks_session_kind_name((locks_session_kind_e)i), name)) {
             *kind = (locks_session_kind_e)i;
             return 1;
         }
@@ -80,10 +63,10 @@ static apr_status_t read_id(const char **id, locks_json_t json,
 static apr_status_t identify(locks_session_t *session, const char *id,
                              apr_pool_t *pool)
 {
-    if (!kinds[session->kind].is_user) {
+    if (!locks_session_kind_is_user(session->kind)) {
         if (id && *id) {
-            session->principal =
-                apr_pstrcat(pool, kinds[session->kind].name, ":", id, NULL);
+            session->principal = apr_pstrcat(
+                pool, locks_session_kind_name(session->kind), ":", id, NULL);
         }
         return APR_SUCCESS;
     }
@@ -113,9 +96,8 @@ apr_status_t locks_session_record_parse(locks_session_t **session,
                    pool)) {
         return APR_EINVAL;
     }
-    if (kinds[parsed->kind].member) {
-        rv = read_id(&id, locks_json_member(json, kinds[parsed->kind].member),
-                     pool);
+    if (members[parsed->kind]) {
+        rv = read_id(&id, locks_json_member(json, members[parsed->kind]), pool);
     }
     if (rv == APR_SUCCESS) {
         rv = identify(parsed, id, pool);

@@ -8,12 +8,6 @@
 
 #include "locks_session.h"
 
-/** The name of a session kind as records and principals spell it. */
-const char *locks_session_kind_name(locks_session_kind_e kind);
-
-/** Is this kind a user's? */
-int locks_session_kind_is_user(locks_session_kind_e kind);
-
 /**
  * Reads a session record: a JSON object with "sessionType" and the member
  * that identifies a session of that type.

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "locks_json.h"
+#include "locks_session_kind.h"
 #include "locks_session_record.h"
 
 static locks_session_t *session;
