@@ -53,7 +53,7 @@ static apr_status_t read_id(const char **id, locks_json_t json,
     case LOCKS_JSON_STRING:
         *id = locks_json_string(&length, json);
         /* What comes after U+0000 would be lost: another one's ID. */
-        return length == strlen(*id) ? APR_SUCCESS : APR_NOTFOUND;
+        return length == strlen(*id) ? APR_SUCCESS : APR_EINVAL;
     default:
         return APR_EINVAL;
     }
@@ -70,11 +70,8 @@ static apr_status_t identify(locks_session_t *session, const char *id,
         }
         return APR_SUCCESS;
     }
-    if (!id) {
+    if (!id || !locks_user_id_valid(id)) {
         return APR_EINVAL;
-    }
-    if (!locks_user_id_valid(id)) {
-        return APR_NOTFOUND;
     }
     session->user_id = id;
     session->principal = id;

@@ -13,9 +13,8 @@
  * that identifies a session of that type.
  * @param session set to the session, or NULL
  * @param value   the record's bytes
- * @return APR_SUCCESS; APR_NOTFOUND if it is a well-formed record that is no
- *         session (an empty user ID, say); APR_EINVAL if it is no session
- *         record at all
+ * @return APR_SUCCESS; APR_EINVAL if it is no record of a session, an empty
+ *         user ID or one that could pass for another principal included
  */
 apr_status_t locks_session_record_parse(locks_session_t **session,
                                         const char *value, apr_size_t length,

@@ -30,21 +30,19 @@ static apr_status_t record_judge(locks_session_t **session,
                                  struct request_rec *r, const char *sid,
                                  const char *value, apr_size_t length)
 {
-    apr_status_t rv;
-
     (void)sid;
     if (value == NULL) {
         return APR_NOTFOUND;
     }
-    rv = locks_session_record_parse(session, value, length, r->pool);
-    if (rv == APR_EINVAL) {
+    if (locks_session_record_parse(session, value, length, r->pool) !=
+        APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "locks: a session record is not of the documented "
                       "form and counts as no session: check what the site's "
                       "sign-in writes under LocksSessionKey");
         return APR_NOTFOUND;
     }
-    return rv;
+    return APR_SUCCESS;
 }
 
 const locks_session_provider_t locks_session_record_source = {

@@ -141,13 +141,13 @@ static const struct {
     {BYTES(RECORD("PlainUserSession", ",\"userId\":-9223372036854775809")),
      APR_EINVAL},
     {BYTES(RECORD("PlainUserSession", ",\"userId\":\"\xFF\"")), APR_EINVAL},
-    {BYTES(RECORD("PlainUserSession", ",\"userId\":\"\"")), APR_NOTFOUND},
+    {BYTES(RECORD("PlainUserSession", ",\"userId\":\"\"")), APR_EINVAL},
     {BYTES(RECORD("PlainUserSession", ",\"userId\":\"1\\u0000\"")),
-     APR_NOTFOUND},
+     APR_EINVAL},
     {BYTES(RECORD("PlainUserSession", ",\"userId\":\"\\u0000\"")),
-     APR_NOTFOUND},
+     APR_EINVAL},
     {BYTES(RECORD("PlainUserSession", ",\"userId\":\"VFOAccessKey:5\"")),
-     APR_NOTFOUND},
+     APR_EINVAL},
     {BYTES(RECORD("LegacyAuthenticator", ",\"authenticatorId\":null")),
      APR_EINVAL},
     {BYTES(RECORD("LegacyAuthenticator", ",\"authenticatorId\":1.5")),
@@ -155,7 +155,7 @@ static const struct {
     {BYTES(RECORD("VFOAccessKey", ",\"vfoRootOrgId\":[]")), APR_EINVAL},
     {BYTES(RECORD("InternalIntegrationKey", ",\"id\":false")), APR_EINVAL},
     {BYTES(RECORD("InternalIntegrationKey", ",\"id\":\"7\\u0000x\"")),
-     APR_NOTFOUND},
+     APR_EINVAL},
 };
 
 START_TEST(a_record_is_no_session)
@@ -196,7 +196,7 @@ START_TEST(a_user_id_has_a_limit)
     ck_assert_int_eq(parse(record, strlen(record)), APR_SUCCESS);
     ck_assert_uint_eq(strlen(session->user_id), 512);
     record = apr_pstrcat(pool, start, repeated('a', 513), "\"}", NULL);
-    ck_assert_int_eq(parse(record, strlen(record)), APR_NOTFOUND);
+    ck_assert_int_eq(parse(record, strlen(record)), APR_EINVAL);
 }
 END_TEST
 
