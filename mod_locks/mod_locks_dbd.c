@@ -41,15 +41,15 @@ static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
                            const char *query, int error)
 {
     const char *text =
-        connection != NULL && error != 0
+        connection != NULL
             ? apr_dbd_error(connection->driver, connection->handle, error)
-            : NULL;
+            : (acquire != NULL ? "no connection" : "mod_dbd is not loaded");
 
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   "locks: the course database did not answer \"%s\": %s; "
                   "check DBDriver, DBDParams and the Locks*Query directives, "
                   "and that the tables of schema.sql exist",
-                  query, text != NULL ? text : "no connection");
+                  query, text != NULL ? text : "unknown error");
     return APR_EGENERAL;
 }
 
