@@ -88,16 +88,21 @@ static slot_state_e slot_state(const locks_operation_t *op,
 }
 
 /** Is a pending slot so young that its owner may be about to finish it? Its
- *  ID says when it was written, by a clock that may be another host's: so
- *  what this operation has waited counts too. */
-static int is_young(locks_operation_t *op, const locks_slot_t *slot)
+ *  ID says when it was written. */
+static int is_young(const locks_operation_t *op, const locks_slot_t *slot)
+{
+    return (apr_uint64_t)now(op) * 1000 < slot->id + LOCKS_PENDING_GRACE * 1000;
+}
+
+/** Is a pending slot to be left alone for now? Its ID may come from a clock
+ *  that is ahead, so it is for no longer than this operation has waited. */
+static int is_worth_waiting_for(locks_operation_t *op, const locks_slot_t *slot)
 {
     if (op->pending_id != slot->id) {
         op->pending_id = slot->id;
         op->pending_since = ticks(op);
     }
-    return (apr_uint64_t)now(op) * 1000 <
-               slot->id + LOCKS_PENDING_GRACE * 1000 &&
+    return is_young(op, slot) &&
            ticks(op) - op->pending_since < LOCKS_PENDING_GRACE;
 }
 
@@ -361,7 +366,8 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     case SLOT_GRACE:
         return own ? fence_slot(acquire, slot) : LOCKS_EHELD;
     case SLOT_PENDING:
-        if (slot->id != acquire->abandoned && is_young(acquire->op, slot)) {
+        if (slot->id != acquire->abandoned &&
+            is_worth_waiting_for(acquire->op, slot)) {
             pause_up_to(acquire->op, PENDING_PAUSE);
             return LOCKS_EAGAIN;
         }
@@ -718,27 +724,12 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
 
 /* ---- List ---- */
 
-/**
- * Is this lease an active lock of the course? The slots say where to look,
- * the lease says what is. A lease on an ID that the slots have seen must
- * still stand in them; one that is newer than the slots just read was
- * granted since.
- */
-static int is_active(const locks_snapshot_t *snapshot,
-                     const locks_lease_t *lease, apr_time_t time)
+/** Is this lease on the course, and not past its deadline? */
+static int is_current(const locks_snapshot_t *snapshot,
+                      const locks_lease_t *lease, apr_time_t time)
 {
-    const locks_slot_t *slot;
-
-    if (lease->id == 0 || time >= lease->deadline ||
-        strcmp(lease->course, snapshot->course) != 0) {
-        return 0;
-    }
-    if (lease->id > snapshot->slots.last) {
-        return 1;
-    }
-    slot = locks_snapshot_slot(snapshot, lease->resource);
-    return slot != NULL && slot->id == lease->id &&
-           strcmp(slot->owner, lease->owner) == 0;
+    return lease->id != 0 && time < lease->deadline &&
+           strcmp(lease->course, snapshot->course) == 0;
 }
 
 static int compare_ids(const void *left, const void *right)
@@ -776,29 +767,52 @@ static apr_array_header_t *in_order(const locks_operation_t *op,
     return locks;
 }
 
+static void add_lock(const locks_operation_t *op, apr_array_header_t *found,
+                     const locks_lease_t *lease)
+{
+    locks_lock_t *lock = apr_array_push(found);
+
+    lock->id = lease->id;
+    lock->subject.type = op->type;
+    lock->subject.course = lease->course;
+    lock->subject.resource = lease->resource;
+    lock->owner = lease->owner;
+    lock->granted = lease->granted;
+    lock->deadline = lease->deadline;
+}
+
+/**
+ * The slots say where to look, the leases say what is. A lease on an ID that
+ * the slots have seen is active if it stands in them; one that is newer than
+ * the slots just read was granted since.
+ */
 static apr_array_header_t *active_locks(const locks_operation_t *op,
                                         const locks_snapshot_t *snapshot)
 {
+    const apr_array_header_t *slots = snapshot->slots.entries;
     apr_array_header_t *found =
-        apr_array_make(op->pool, (int)apr_hash_count(snapshot->leases) + 1,
-                       sizeof(locks_lock_t));
+        apr_array_make(op->pool, slots->nelts + 1, sizeof(locks_lock_t));
     apr_time_t time = now(op);
     apr_hash_index_t *index;
+    int i;
 
+    for (i = 0; i < slots->nelts; i++) {
+        const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
+        const locks_lease_t *lease =
+            &locks_snapshot_lease(snapshot, slot->owner)->lease;
+
+        if (lease->id == slot->id && is_current(snapshot, lease, time) &&
+            strcmp(lease->resource, slot->resource) == 0) {
+            add_lock(op, found, lease);
+        }
+    }
     for (index = apr_hash_first(op->pool, snapshot->leases); index != NULL;
          index = apr_hash_next(index)) {
         const locks_lease_view_t *view = apr_hash_this_val(index);
 
-        if (is_active(snapshot, &view->lease, time)) {
-            locks_lock_t *lock = apr_array_push(found);
-
-            lock->id = view->lease.id;
-            lock->subject.type = op->type;
-            lock->subject.course = view->lease.course;
-            lock->subject.resource = view->lease.resource;
-            lock->owner = view->lease.owner;
-            lock->granted = view->lease.granted;
-            lock->deadline = view->lease.deadline;
+        if (view->lease.id > snapshot->slots.last &&
+            is_current(snapshot, &view->lease, time)) {
+            add_lock(op, found, &view->lease);
         }
     }
     return in_order(op, found);

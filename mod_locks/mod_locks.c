@@ -10,6 +10,9 @@
 
 static void register_hooks(apr_pool_t *pool)
 {
+    static const char *const rewriting[] = {"mod_rewrite.c", NULL};
+    static const char *const proxying[] = {"mod_proxy.c", NULL};
+
     ap_register_provider(pool, LOCKS_STORE_PROVIDER_GROUP, "memcached",
                          LOCKS_STORE_PROVIDER_VERSION,
                          &locks_memcached_provider);
@@ -24,12 +27,15 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(locks_stores_configure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
 
-    /* Recognising comes before anything may refuse; translating comes after
-     * every module that has a rule for the URL, and before core, which would
-     * look for a file. */
+    /* Recognising comes before anything may refuse, and once more when the
+     * configuration is final. Translating comes after rewriting, and before
+     * a ProxyPass for the whole site would take our URLs. */
     ap_hook_translate_name(locks_location_recognise, NULL, NULL,
                            APR_HOOK_REALLY_FIRST);
-    ap_hook_translate_name(locks_location_translate, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_post_perdir_config(locks_location_recognise, NULL, NULL,
+                               APR_HOOK_FIRST);
+    ap_hook_translate_name(locks_location_translate, rewriting, proxying,
+                           APR_HOOK_FIRST);
     ap_hook_map_to_storage(locks_location_map, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_insert_error_filter(locks_location_insert_error_filter, NULL, NULL,
                                 APR_HOOK_LAST);

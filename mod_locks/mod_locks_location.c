@@ -83,13 +83,13 @@ static int is_recognised(const request_rec *r)
     return ap_get_module_config(r->request_config, &locks_module) != NULL;
 }
 
-/** The first that is known of the location: from here on errors are JSON.
- *  These texts take precedence over the site's ErrorDocuments. */
+/** Once it is known that the location is ours, errors are JSON. These texts
+ *  take precedence over the site's ErrorDocuments. */
 int locks_location_recognise(request_rec *r)
 {
     apr_size_t i;
 
-    if (is_ours(r)) {
+    if (!is_recognised(r) && is_ours(r)) {
         ap_set_module_config(r->request_config, &locks_module, r);
         for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
             ap_custom_response(r, refusals[i].status, refusals[i].json);
