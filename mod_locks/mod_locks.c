@@ -22,8 +22,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_register_provider(pool, LOCKS_CATALOG_PROVIDER_GROUP, "dbd",
                          LOCKS_CATALOG_PROVIDER_VERSION, &locks_dbd_catalog);
 
-    ap_hook_optional_fn_retrieve(locks_dbd_retrieve, NULL, NULL,
-                                 APR_HOOK_MIDDLE);
+    locks_dbd_register_hooks();
     ap_hook_post_config(locks_stores_configure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
 

@@ -153,8 +153,8 @@ extern const locks_catalog_provider_t locks_dbd_catalog;
 int locks_count_arguments(const char *sql);
 /** The most arguments that the course query may ask for. */
 #define LOCKS_COURSE_QUERY_ARGUMENTS_MAX 8
-/** Finds mod_dbd, if it is loaded. */
-void locks_dbd_retrieve(void);
+/** Hooks by which it finds mod_dbd, if that is loaded. */
+void locks_dbd_register_hooks(void);
 
 /* ---- The handler (mod_locks_handler.c) ---- */
 

@@ -7,6 +7,7 @@
 #include "mod_locks.h"
 
 #include <apr_dbd.h>
+#include <apr_optional_hooks.h>
 #include <apr_strings.h>
 #include <http_log.h>
 #include <mod_dbd.h>
@@ -22,9 +23,28 @@ APLOG_USE_MODULE(locks);
  *  never waits for a second one. */
 static APR_OPTIONAL_FN_TYPE(ap_dbd_acquire) * acquire;
 
-void locks_dbd_retrieve(void)
+/** Where a connection's pool keeps what it was opened with. */
+#define PARAMETERS "mod_locks: DBDParams"
+
+/** mod_dbd calls this for each connection that it opens. */
+static apr_status_t note_parameters(apr_pool_t *pool, dbd_cfg_t *config,
+                                    ap_dbd_t *connection)
+{
+    (void)pool;
+    return apr_pool_userdata_setn(config->params, PARAMETERS, NULL,
+                                  connection->pool);
+}
+
+static void retrieve(void)
 {
     acquire = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_acquire);
+}
+
+void locks_dbd_register_hooks(void)
+{
+    ap_hook_optional_fn_retrieve(retrieve, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(dbd, post_connect, note_parameters, NULL, NULL,
+                      APR_HOOK_MIDDLE);
 }
 
 /** A statement prepared on one connection. */
@@ -36,9 +56,15 @@ typedef struct statement_t {
     unsigned int generation;
 } statement_t;
 
+/** One of the three queries. */
+typedef struct query_t {
+    const char *directive;
+    const char *sql;
+} query_t;
+
 /** Explains a failure to the administrator. */
 static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
-                           const char *query, int error)
+                           const query_t *query, int error)
 {
     const char *text =
         connection != NULL
@@ -46,10 +72,11 @@ static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
             : (acquire != NULL ? "no connection" : "mod_dbd is not loaded");
 
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "locks: the course database did not answer \"%s\": %s; "
-                  "check DBDriver, DBDParams and the Locks*Query directives, "
-                  "and that the tables of schema.sql exist",
-                  query, text != NULL ? text : "unknown error");
+                  "locks: the course database did not answer %s \"%s\": %s; "
+                  "check DBDriver, DBDParams and the query, and that the "
+                  "tables of schema.sql exist",
+                  query->directive, query->sql,
+                  text != NULL ? text : "unknown error");
     return APR_EGENERAL;
 }
 
@@ -102,33 +129,80 @@ static int select_rows(request_rec *r, const ap_dbd_t *connection,
                            rows, statement->prepared, 1, count, arguments);
 }
 
-/** Asks one of the three queries. After an error it tries once more with a
- *  fresh statement: a database that was restarted has forgotten the old. */
-static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
-                        apr_dbd_results_t **rows, const char *query, int count,
-                        const char **arguments)
+/** Asks on one connection; 0 or the driver's error. After an error it tries
+ *  once more with a fresh statement: a database that was restarted has
+ *  forgotten the old. */
+static int ask_on(request_rec *r, const ap_dbd_t *connection,
+                  apr_dbd_results_t **rows, const char *sql, int count,
+                  const char **arguments)
 {
-    const ap_dbd_t *dbd = acquire != NULL ? acquire(r) : NULL;
-    statement_t *statement;
-    int error = 0;
+    statement_t *statement = statement_for(connection, sql);
+    int error;
 
-    *connection = dbd;
-    if (dbd == NULL) {
+    if (statement->prepared != NULL) {
+        if (select_rows(r, connection, statement, count, arguments, rows) ==
+            0) {
+            return 0;
+        }
+        apr_dbd_check_conn(connection->driver, r->pool, connection->handle);
+    }
+    error = prepare(connection, statement, sql);
+    if (error == 0) {
+        error = select_rows(r, connection, statement, count, arguments, rows);
+    }
+    return error;
+}
+
+static apr_status_t close_connection(void *data)
+{
+    const ap_dbd_t *connection = data;
+
+    apr_dbd_close(connection->driver, connection->handle);
+    return APR_SUCCESS;
+}
+
+/**
+ * Opens a connection for this request alone, where the one from mod_dbd's
+ * pool is of no use: SQLite goes on with a file that was replaced under its
+ * name, and mod_dbd cannot tell. NULL if there is none to be had.
+ */
+static const ap_dbd_t *open_fresh(request_rec *r, const ap_dbd_t *stale)
+{
+    ap_dbd_t *fresh = apr_pcalloc(r->pool, sizeof(*fresh));
+    void *parameters = NULL;
+
+    apr_pool_userdata_get(&parameters, PARAMETERS, stale->pool);
+    fresh->driver = stale->driver;
+    fresh->prepared = apr_hash_make(r->pool);
+    if (parameters == NULL ||
+        apr_pool_create(&fresh->pool, r->pool) != APR_SUCCESS ||
+        apr_dbd_open_ex(fresh->driver, fresh->pool, parameters, &fresh->handle,
+                        NULL) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(fresh->pool, fresh, close_connection,
+                              apr_pool_cleanup_null);
+    return fresh;
+}
+
+/** Asks one of the three queries. */
+static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
+                        apr_dbd_results_t **rows, const query_t *query,
+                        int count, const char **arguments)
+{
+    const ap_dbd_t *fresh;
+    int error;
+
+    *connection = acquire != NULL ? acquire(r) : NULL;
+    if (*connection == NULL) {
         return failed(r, NULL, query, 0);
     }
-    statement = statement_for(dbd, query);
-    if (statement->prepared != NULL) {
-        error = select_rows(r, dbd, statement, count, arguments, rows);
-        if (error == 0) {
-            return APR_SUCCESS;
-        }
-        apr_dbd_check_conn(dbd->driver, r->pool, dbd->handle);
+    error = ask_on(r, *connection, rows, query->sql, count, arguments);
+    if (error != 0 && (fresh = open_fresh(r, *connection)) != NULL) {
+        *connection = fresh;
+        error = ask_on(r, fresh, rows, query->sql, count, arguments);
     }
-    error = prepare(dbd, statement, query);
-    if (error == 0) {
-        error = select_rows(r, dbd, statement, count, arguments, rows);
-    }
-    return error == 0 ? APR_SUCCESS : failed(r, dbd, query, error);
+    return error == 0 ? APR_SUCCESS : failed(r, *connection, query, error);
 }
 
 /** Reads the first column of a row; APR_NOTFOUND if there is no such row.
@@ -162,7 +236,8 @@ static apr_status_t unusable(request_rec *r, const char *directive,
 static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
                                const char *key)
 {
-    const char *query = locks_server_config(r->server)->course_query;
+    const query_t query = {"LocksCourseQuery",
+                           locks_server_config(r->server)->course_query};
     const char *arguments[LOCKS_COURSE_QUERY_ARGUMENTS_MAX];
     const ap_dbd_t *connection;
     apr_dbd_results_t *rows;
@@ -173,7 +248,7 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     for (i = 0; i < LOCKS_COURSE_QUERY_ARGUMENTS_MAX; i++) {
         arguments[i] = key;
     }
-    rv = ask(r, &connection, &rows, query, locks_count_arguments(query),
+    rv = ask(r, &connection, &rows, &query, locks_count_arguments(query.sql),
              arguments);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -190,13 +265,13 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     }
     return locks_course_id_valid(*course_id)
                ? APR_SUCCESS
-               : unusable(r, "LocksCourseQuery",
+               : unusable(r, query.directive,
                           "a course ID, that is 6 to 255 of a-z and 0-9");
 }
 
 /** Asks a query about two things. */
 static apr_status_t ask_pair(const char **column, request_rec *r,
-                             const char *query, const char *first,
+                             const query_t *query, const char *first,
                              const char *second)
 {
     const char *arguments[] = {first, second};
@@ -211,21 +286,22 @@ static apr_status_t ask_pair(const char **column, request_rec *r,
 static apr_status_t dbd_access(struct request_rec *r, const char *course_id,
                                const char *principal)
 {
+    const query_t query = {"LocksAccessQuery",
+                           locks_server_config(r->server)->access_query};
     const char *column;
 
-    return ask_pair(&column, r, locks_server_config(r->server)->access_query,
-                    course_id, principal);
+    return ask_pair(&column, r, &query, course_id, principal);
 }
 
 static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
                                const char *course_id, const char *gadget_id)
 {
-    apr_status_t rv =
-        ask_pair(canonical, r, locks_server_config(r->server)->gadget_query,
-                 course_id, gadget_id);
+    const query_t query = {"LocksGadgetQuery",
+                           locks_server_config(r->server)->gadget_query};
+    apr_status_t rv = ask_pair(canonical, r, &query, course_id, gadget_id);
 
     if (rv == APR_SUCCESS && !locks_resource_id_valid(*canonical)) {
-        rv = unusable(r, "LocksGadgetQuery",
+        rv = unusable(r, query.directive,
                       "a gadget ID, that is 1 to 255 bytes of UTF-8 without "
                       "control characters");
     }
