@@ -41,7 +41,7 @@ say "== Tests against httpd =="
     LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
     PYTHONDONTWRITEBYTECODE=1
     export LOCKS_MODULE PYTHONDONTWRITEBYTECODE
-    exec "$python" -m pytest -p no:cacheprovider tests/site "$@"
+    exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"
 ) || failed="$failed httpd"
 
 say "== Summary =="

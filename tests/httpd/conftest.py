@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sites that the tests of a file, or of all files, share."""
+
+import pytest
+
+pytest.register_assert_rewrite("harness.contract")
+
+from harness.site import broken_site, running_site  # noqa: E402
+
+@pytest.fixture(scope="session")
+def site():
+    """The site of all tests that change nothing but their own courses."""
+    with running_site() as site:
+        yield site
+
+
+@pytest.fixture
+def course(site):
+    return site.course()
+
+
+@pytest.fixture
+def user(site, course):
+    return site.user(course)
+
+
+@pytest.fixture
+def other(site, course):
+    return site.user(course)
+
+
+@pytest.fixture
+def partner(site):
+    return site.partner()
+
+
+@pytest.fixture(scope="module")
+def broken():
+    """A site with a FaultProxy before its memcached."""
+    with broken_site() as site:
+        yield site

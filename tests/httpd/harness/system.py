@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests need of the operating system."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+AS_ROOT = os.geteuid() == 0
+UNPRIVILEGED = "nobody"
+
+
+def program(name):
+    """The path of a program, also where an ordinary user's PATH ends."""
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    found = shutil.which(name, path=path)
+    assert found, f"{name} is not installed"
+    return found
+
+
+def free_port(family=socket.AF_INET):
+    host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def temporary_folder():
+    """A folder that an unprivileged server may enter too."""
+    folder = Path(tempfile.mkdtemp(prefix="mod_locks-"))
+    folder.chmod(0o777 | 0o1000)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def eventually(condition, seconds=10, pause=0.02):
+    """Waits until the condition holds and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"never true: {condition}"
+        time.sleep(pause)
+
+
+class Process:
+    """A server process that is ended by its own id."""
+
+    def __init__(self, arguments, output, environment=None):
+        with open(output, "ab") as log:
+            self._popen = subprocess.Popen(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True)
+        self.pid = self._popen.pid
+
+    def running(self):
+        return self._popen.poll() is None
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+    def end(self, number=signal.SIGTERM, seconds=20):
+        """Sends the signal; returns the exit status."""
+        if self.running():
+            self.send(number)
+            self.send(signal.SIGCONT)
+        try:
+            return self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._popen.wait()
+            raise
