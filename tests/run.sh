@@ -20,9 +20,7 @@ need_build_tools
 need_servers
 need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
-for name in pytest httpx h2; do
-    need "python3-$name" "python3-$name" "$python" -c "import $name"
-done
+need python3-pytest python3-pytest "$python" -c 'import pytest'
 install_missing
 
 failed=
