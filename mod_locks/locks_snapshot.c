@@ -124,6 +124,22 @@ apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
     return rv;
 }
 
+/** Takes an index shard that is about to be written. Nothing that grants
+ *  depends on it: one that is damaged is replaced. */
+static apr_status_t read_index_to_write(locks_snapshot_t *snapshot,
+                                        const locks_store_item_t *item)
+{
+    apr_status_t rv = locks_index_view(snapshot->op, &snapshot->index,
+                                       &snapshot->index_version, item);
+
+    if (rv != APR_SUCCESS && snapshot->index_version.present) {
+        snapshot->index =
+            apr_array_make(snapshot->op->pool, 1, sizeof(locks_index_entry_t));
+        rv = APR_SUCCESS;
+    }
+    return rv;
+}
+
 apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
                                         const apr_array_header_t *users,
                                         int with_index)
@@ -160,8 +176,7 @@ apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
         rv = add_lease(snapshot, &items[i], asked[i]);
     }
     if (rv == APR_SUCCESS && with_index) {
-        rv = locks_index_view(op, &snapshot->index, &snapshot->index_version,
-                              &items[leases]);
+        rv = read_index_to_write(snapshot, &items[leases]);
     }
     return rv;
 }

@@ -317,6 +317,21 @@ START_TEST(a_damaged_record_is_no_answer)
 }
 END_TEST
 
+START_TEST(a_damaged_index_is_replaced)
+{
+    apr_uint64_t id;
+
+    damage(locks_index_key("t:", LOCKS_TYPE_GADGET,
+                           locks_course_shard(WORLD_COURSE), pool));
+    ck_assert_int_eq(
+        world_release(world, "ben", locks_course_shard(WORLD_COURSE) | 0x100u),
+        LOCKS_EUNAVAILABLE);
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    id = world->lock.id;
+    ck_assert_int_eq(world_release(world, "ben", id), LOCKS_EFOREIGN);
+}
+END_TEST
+
 START_TEST(ids_never_pass_their_largest)
 {
     locks_store_t *base = memory_store_base(world->store);
@@ -388,6 +403,7 @@ int main(void)
     tcase_add_test(
         tests, the_index_outlives_its_lifetime_in_a_course_of_changing_locks);
     tcase_add_test(tests, a_damaged_record_is_no_answer);
+    tcase_add_test(tests, a_damaged_index_is_replaced);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
     return unit_run(suite);
