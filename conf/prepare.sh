@@ -65,6 +65,9 @@ need_build_tools() {
     need pkg-config pkgconf-pkg-config command -v pkg-config
     need apache2-dev httpd-devel find_apxs
     need libjson-c-dev json-c-devel pkg-config --exists json-c
+    # Debian's libmemcached.pc asks for these two, its package does not.
+    need libsasl2-dev cyrus-sasl-devel pkg-config --exists libsasl2
+    need libssl-dev openssl-devel pkg-config --exists libcrypto
     need libmemcached-dev libmemcached-devel \
         pkg-config --exists 'libmemcached >= 1.0.18'
 }
