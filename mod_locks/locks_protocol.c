@@ -198,19 +198,23 @@ static apr_status_t write_index(locks_operation_t *op,
                                 snapshot->index_version));
 }
 
+/** Was this long ago, or by a clock that was far ahead? */
 static int is_stale(const locks_operation_t *op, apr_time_t written)
 {
-    return now(op) - written > LOCKS_RECORD_STALE;
+    apr_time_t age = now(op) - written;
+
+    return age > LOCKS_RECORD_STALE || age < -LOCKS_RECORD_STALE;
 }
 
-/** Writes the index if this course's entry is due, as it is before the first
- *  slots of a course are written. */
+/** Writes the index if this course's entry was due when the course was read,
+ *  as it is before the first slots of a course are written. The clock is not
+ *  asked again: the index that is written has to have been read. */
 static apr_status_t keep_index(locks_operation_t *op,
                                locks_snapshot_t *snapshot)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (is_stale(op, snapshot->slots.indexed)) {
+    if (snapshot->index != NULL) {
         rv = write_index(op, snapshot);
         snapshot->slots.indexed = now(op);
     }

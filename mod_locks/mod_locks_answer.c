@@ -14,6 +14,9 @@ int locks_answer(request_rec *r, int status, const char *json)
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, alloc);
 
     r->status = status;
+    /* Half a list is no list, and what was done must not be called
+     * unsatisfiable: httpd would cut any 200 to the range asked for. */
+    apr_table_unset(r->headers_in, "Range");
     ap_set_content_type(r, "application/json");
     /* Whatever another module read out of the URL's last segment. */
     r->content_encoding = NULL;

@@ -332,6 +332,31 @@ START_TEST(a_damaged_index_is_replaced)
 }
 END_TEST
 
+/** The index falls due between two round trips of one request. */
+static void let_a_moment_pass(void *baton,
+                              const memory_store_operation_t *operation)
+{
+    (void)baton;
+    (void)operation;
+    world->now += apr_time_from_msec(2);
+}
+
+START_TEST(an_index_that_falls_due_meanwhile_is_left_to_the_next)
+{
+    apr_time_t due;
+
+    take("ann", "g1");
+    due = world->now + LOCKS_RECORD_STALE;
+    world_release(world, "ann", world->lock.id);
+    memory_store_hook(world->store, NULL, let_a_moment_pass, NULL);
+    for (world->now = due - apr_time_from_msec(20);
+         world->now < due + apr_time_from_msec(20);) {
+        ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+        world_release(world, "ben", world->lock.id);
+    }
+}
+END_TEST
+
 START_TEST(ids_never_pass_their_largest)
 {
     locks_store_t *base = memory_store_base(world->store);
@@ -404,6 +429,8 @@ int main(void)
         tests, the_index_outlives_its_lifetime_in_a_course_of_changing_locks);
     tcase_add_test(tests, a_damaged_record_is_no_answer);
     tcase_add_test(tests, a_damaged_index_is_replaced);
+    tcase_add_test(tests,
+                   an_index_that_falls_due_meanwhile_is_left_to_the_next);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
     return unit_run(suite);
