@@ -10,7 +10,6 @@
 
 static void register_hooks(apr_pool_t *pool)
 {
-    static const char *const rewriting[] = {"mod_rewrite.c", NULL};
     static const char *const proxying[] = {"mod_proxy.c", NULL};
 
     ap_register_provider(pool, LOCKS_STORE_PROVIDER_GROUP, "memcached",
@@ -27,15 +26,15 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* Recognising comes before anything may refuse, and once more when the
-     * configuration is final. Translating comes after rewriting, and before
-     * a ProxyPass for the whole site would take our URLs. */
+     * configuration is final. Translating comes after every rule that the
+     * site has for the URL, so that redirects work, and before core, which
+     * would look for a file; mapping comes before mod_proxy's. */
     ap_hook_translate_name(locks_location_recognise, NULL, NULL,
                            APR_HOOK_REALLY_FIRST);
     ap_hook_post_perdir_config(locks_location_recognise, NULL, NULL,
                                APR_HOOK_FIRST);
-    ap_hook_translate_name(locks_location_translate, rewriting, proxying,
-                           APR_HOOK_FIRST);
-    ap_hook_map_to_storage(locks_location_map, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_translate_name(locks_location_translate, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_map_to_storage(locks_location_map, NULL, proxying, APR_HOOK_FIRST);
     ap_hook_insert_error_filter(locks_location_insert_error_filter, NULL, NULL,
                                 APR_HOOK_LAST);
     locks_location_register_filter();

@@ -9,6 +9,8 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include <string.h>
+
 #define ERROR_FILTER "LOCKS_ERROR"
 
 /** The error bodies of what httpd itself refuses. */
@@ -76,44 +78,81 @@ static int is_ours(request_rec *r)
     return error == NULL && ap_cstr_casecmp(handler, LOCKS_HANDLER_NAME) == 0;
 }
 
-/** Was this request recognised as ours? Its configuration alone does not say
- *  so in every phase: core takes it away for a while. */
+/** Was this URL recognised as ours? The configuration alone does not say so
+ *  in every phase: core takes it away for a while. And a rule may have sent
+ *  the request elsewhere since. */
 static int is_recognised(const request_rec *r)
 {
-    return ap_get_module_config(r->request_config, &locks_module) != NULL;
+    const char *uri = ap_get_module_config(r->request_config, &locks_module);
+
+    return uri != NULL && strcmp(uri, r->uri) == 0;
 }
 
 /** Once it is known that the location is ours, errors are JSON. These texts
  *  take precedence over the site's ErrorDocuments. */
-int locks_location_recognise(request_rec *r)
+static void claim(request_rec *r)
 {
     apr_size_t i;
 
-    if (!is_recognised(r) && is_ours(r)) {
-        ap_set_module_config(r->request_config, &locks_module, r);
-        for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-            ap_custom_response(r, refusals[i].status, refusals[i].json);
-        }
+    ap_set_module_config(r->request_config, &locks_module,
+                         apr_pstrdup(r->pool, r->uri));
+    for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        ap_custom_response(r, refusals[i].status, refusals[i].json);
+    }
+}
+
+/** Gives a request back to the site that was claimed under another URL. */
+static void disclaim(request_rec *r)
+{
+    core_request_config *core = ap_get_core_module_config(r->request_config);
+
+    ap_set_module_config(r->request_config, &locks_module, NULL);
+    core->response_code_strings = NULL;
+}
+
+int locks_location_recognise(request_rec *r)
+{
+    if (is_recognised(r)) {
+        return DECLINED;
+    }
+    if (is_ours(r)) {
+        claim(r);
+    } else if (ap_get_module_config(r->request_config, &locks_module) != NULL) {
+        disclaim(r);
     }
     return DECLINED;
 }
 
 /** No file stands for our URLs. The name given instead of one has no
  *  extension that another module could take for a type or a language. */
+static void name_no_file(request_rec *r)
+{
+    r->filename = apr_pstrcat(r->pool, locks_base(r), "/-", NULL);
+    r->canonical_filename = r->filename;
+}
+
 int locks_location_translate(request_rec *r)
 {
     if (!is_recognised(r)) {
         return DECLINED;
     }
-    r->filename = apr_pstrcat(r->pool, locks_base(r), "/-", NULL);
-    r->canonical_filename = r->filename;
+    name_no_file(r);
     return OK;
 }
 
-/** Spares our URLs the walk through the file system. */
+/** Spares our URLs the walk through the file system, and takes them back
+ *  from a ProxyPass for the whole site. */
 int locks_location_map(request_rec *r)
 {
-    return is_recognised(r) ? OK : DECLINED;
+    if (!is_recognised(r)) {
+        return DECLINED;
+    }
+    if (r->proxyreq == PROXYREQ_REVERSE) {
+        r->proxyreq = PROXYREQ_NONE;
+        r->handler = NULL;
+        name_no_file(r);
+    }
+    return OK;
 }
 
 /** Corrects what core says of an error text: it takes it for HTML. */

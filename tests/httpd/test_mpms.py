@@ -100,3 +100,23 @@ def test_range_is_ignored():
         released = ann.raw("DELETE", f"/locks/{lock['id']}",
                            [("Range", "bytes=100-")])
         assert (released.status, released.body) == (200, b"{}")
+
+
+def test_rules_of_the_site_for_our_urls_work():
+    config = """
+Redirect "/locks/old" "http://127.0.0.1/new"
+RewriteEngine on
+RewriteRule "^/locks/page$" "/nosuchpage" [PT]
+RewriteRule "^/alias$" "/locks" [PT]
+"""
+    with running_site(config=config) as site:
+        course = site.course()
+        ann = site.user(course)
+        moved = ann.raw("GET", "/locks/old", checked=False)
+        assert moved.status == 302
+        page = ann.raw("GET", "/locks/page", checked=False)
+        assert page.status == 404
+        assert page.header("Content-Type") != "application/json"
+        assert b"Lock" not in page.body and b"error" not in page.body
+        listed = ann.raw("GET", f"/alias?subject.courseId={course.id}")
+        assert (listed.status, listed.json) == (200, [])

@@ -343,16 +343,17 @@ static void let_a_moment_pass(void *baton,
 
 START_TEST(an_index_that_falls_due_meanwhile_is_left_to_the_next)
 {
-    apr_time_t due;
+    int ms;
 
-    take("ann", "g1");
-    due = world->now + LOCKS_RECORD_STALE;
-    world_release(world, "ann", world->lock.id);
-    memory_store_hook(world->store, NULL, let_a_moment_pass, NULL);
-    for (world->now = due - apr_time_from_msec(20);
-         world->now < due + apr_time_from_msec(20);) {
+    for (ms = 0; ms < 12; ms++) {
+        teardown();
+        begin_world();
+        take("ann", "g1");
+        world_release(world, "ann", world->lock.id);
+        /* Ann's lease has to be read to judge her slot: meanwhile ... */
+        world->now += LOCKS_RECORD_STALE - apr_time_from_msec(ms);
+        memory_store_hook(world->store, NULL, let_a_moment_pass, NULL);
         ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
-        world_release(world, "ben", world->lock.id);
     }
 }
 END_TEST
