@@ -12,8 +12,10 @@
 /** The longest course ID that a key spells out. */
 #define SPELLED_COURSE_MAX 128
 
-/** The SHA-1 of a text. Two texts of one digest would share a record, which
- *  its owner field gives away: then neither is granted anything. */
+/** The SHA-1 of a text. Two users of one digest would share a lease, which
+ *  its owner field gives away: then neither is granted anything. Two courses
+ *  of over-long IDs and one digest would share their slots, and refuse each
+ *  other's gadgets of one name; no lock is granted twice by that. */
 static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
 {
     apr_sha1_ctx_t context;

@@ -146,7 +146,8 @@ typedef enum {
     TRACE_OURS,      /* it happened */
     TRACE_UNCHANGED, /* it did not happen yet, but still may */
     TRACE_FOREIGN,   /* it never will, but may have before another's write */
-    TRACE_UNREADABLE
+    TRACE_UNREADABLE,
+    TRACE_DAMAGED
 } trace_e;
 
 static trace_e read_back(locks_operation_t *op, const char *key,
@@ -159,10 +160,12 @@ static trace_e read_back(locks_operation_t *op, const char *key,
     if (item.status == LOCKS_STORE_ABSENT) {
         return replaced.present ? TRACE_FOREIGN : TRACE_UNCHANGED;
     }
-    if (item.status != LOCKS_STORE_DONE ||
-        locks_record_nonce(&stored, item.value, item.length, key) !=
-            APR_SUCCESS) {
+    if (item.status != LOCKS_STORE_DONE) {
         return TRACE_UNREADABLE;
+    }
+    if (locks_record_nonce(&stored, item.value, item.length, key) !=
+        APR_SUCCESS) {
+        return TRACE_DAMAGED;
     }
     if (stored == nonce) {
         return TRACE_OURS;
@@ -194,10 +197,13 @@ static apr_status_t settle(locks_operation_t *op, const char *key,
             return LOCKS_EDOUBT;
         case TRACE_UNREADABLE:
             return locks_store_failed(op);
+        case TRACE_DAMAGED:
+            return locks_record_damaged(op, key);
         case TRACE_UNCHANGED:
             break;
         }
-        /* A lost one is read back as well: the first may have landed. */
+        /* A lost one is read back if there is another try: the first may
+         * have landed. */
         if (write_once(op, key, value, length, replaced, LOCKS_STORE_SETTLE) ==
             LOCKS_STORE_DONE) {
             return APR_SUCCESS;

@@ -263,11 +263,26 @@ static apr_status_t read_own_lease(const acquire_t *acquire)
         apr_array_make(acquire->op->pool, 1, sizeof(const char *));
 
     APR_ARRAY_PUSH(users, const char *) = acquire->user;
-    return locks_snapshot_read_leases(acquire->snapshot, users, 0);
+    return locks_snapshot_read_leases(acquire->snapshot, users, users->nelts,
+                                      0);
+}
+
+/** Adds the owners of all slots. */
+static void add_owners(const locks_snapshot_t *snapshot,
+                       apr_array_header_t *users)
+{
+    const apr_array_header_t *slots = snapshot->slots.entries;
+    int i;
+
+    for (i = 0; i < slots->nelts; i++) {
+        APR_ARRAY_PUSH(users, const char *) =
+            APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
+    }
 }
 
 /** Step 1: the slots, the user's lease, and the lease of whoever has the
- *  resource; all owners' leases if a sweep is due. */
+ *  resource. If a sweep is due, and this does not look like a renewal, which
+ *  needs none, all owners' leases travel with them. */
 static apr_status_t read_all(acquire_t *acquire)
 {
     locks_operation_t *op = acquire->op;
@@ -276,7 +291,7 @@ static apr_status_t read_all(acquire_t *acquire)
     apr_status_t rv = locks_snapshot_read_slots(snapshot, acquire->user);
     apr_array_header_t *users;
     const locks_slot_t *slot;
-    int i;
+    int required;
 
     acquire->snapshot = snapshot;
     if (rv != APR_SUCCESS) {
@@ -288,13 +303,24 @@ static apr_status_t read_all(acquire_t *acquire)
     if (slot != NULL) {
         APR_ARRAY_PUSH(users, const char *) = slot->owner;
     }
-    for (i = 0; is_sweep_due(acquire) && i < snapshot->slots.entries->nelts;
-         i++) {
-        slot = &APR_ARRAY_IDX(snapshot->slots.entries, i, locks_slot_t);
-        APR_ARRAY_PUSH(users, const char *) = slot->owner;
+    required = users->nelts;
+    if (is_sweep_due(acquire) &&
+        (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
+        add_owners(snapshot, users);
     }
-    return locks_snapshot_read_leases(snapshot, users,
+    return locks_snapshot_read_leases(snapshot, users, required,
                                       is_stale(op, snapshot->slots.indexed));
+}
+
+/** Reads what a sweep needs and step 1 did not read. What cannot be read now
+ *  is counted as if it were live, and stays. */
+static void read_for_sweep(const acquire_t *acquire)
+{
+    apr_array_header_t *users =
+        apr_array_make(acquire->op->pool, 2, sizeof(const char *));
+
+    add_owners(acquire->snapshot, users);
+    locks_snapshot_read_leases(acquire->snapshot, users, 0, 0);
 }
 
 /** What to tell the user of a lock that was granted or renewed. */
@@ -397,12 +423,13 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
     slot_state_e state;
     apr_status_t rv;
 
-    *verdict = KEEP_UNCOUNTED;
     if (view == NULL) {
-        /* Fenced in this sweep already; whatever else its owner has here is
-         * left to the next one. */
+        /* It could not be read, or was fenced in this sweep already, and
+         * whatever else its owner has here is left to the next one. */
+        *verdict = KEEP_COUNTED;
         return APR_SUCCESS;
     }
+    *verdict = KEEP_UNCOUNTED;
     state =
         slot_state(acquire->op, slot, &view->lease, acquire->subject->course);
     if (state == SLOT_DEAD) {
@@ -464,6 +491,9 @@ static apr_status_t sweep(acquire_t *acquire)
     int others = 0;
     int i;
 
+    if (due) {
+        read_for_sweep(acquire);
+    }
     for (i = 0; i < entries->nelts; i++) {
         const locks_slot_t *slot = &APR_ARRAY_IDX(entries, i, locks_slot_t);
         int own = strcmp(slot->owner, acquire->user) == 0;
@@ -744,31 +774,24 @@ static int compare_ids(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/** Sorts by ID. Of two locks on one resource, which the leases can show when
- *  it changed hands while they were read, the later one stays. */
-static apr_array_header_t *in_order(const locks_operation_t *op,
-                                    apr_array_header_t *found)
+/** Do two locks stand on one resource? Leases can show that when a resource
+ *  changed hands while they were read. Neither lock can be left out then: the
+ *  owner of the earlier one may have moved on within the course. */
+static int is_torn(const locks_operation_t *op, const apr_array_header_t *locks)
 {
-    apr_array_header_t *locks =
-        apr_array_make(op->pool, found->nelts + 1, sizeof(locks_lock_t));
-    apr_hash_t *latest = apr_hash_make(op->pool);
+    apr_hash_t *seen = apr_hash_make(op->pool);
     int i;
 
-    qsort(found->elts, (size_t)found->nelts, sizeof(locks_lock_t), compare_ids);
-    for (i = 0; i < found->nelts; i++) {
-        locks_lock_t *lock = &APR_ARRAY_IDX(found, i, locks_lock_t);
+    for (i = 0; i < locks->nelts; i++) {
+        const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, locks_lock_t);
 
-        apr_hash_set(latest, lock->subject.resource, APR_HASH_KEY_STRING, lock);
-    }
-    for (i = 0; i < found->nelts; i++) {
-        locks_lock_t *lock = &APR_ARRAY_IDX(found, i, locks_lock_t);
-
-        if (apr_hash_get(latest, lock->subject.resource, APR_HASH_KEY_STRING) ==
-            lock) {
-            *(locks_lock_t *)apr_array_push(locks) = *lock;
+        if (apr_hash_get(seen, lock->subject.resource, APR_HASH_KEY_STRING) !=
+            NULL) {
+            return 1;
         }
+        apr_hash_set(seen, lock->subject.resource, APR_HASH_KEY_STRING, lock);
     }
-    return locks;
+    return 0;
 }
 
 static void add_lock(const locks_operation_t *op, apr_array_header_t *found,
@@ -819,29 +842,43 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
             add_lock(op, found, &view->lease);
         }
     }
-    return in_order(op, found);
+    qsort(found->elts, (size_t)found->nelts, sizeof(locks_lock_t), compare_ids);
+    return found;
 }
 
-apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
-                        const char *course)
+/** One try. */
+static apr_status_t try_list(locks_operation_t *op, apr_array_header_t **locks,
+                             const char *course)
 {
     locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
     apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
     apr_array_header_t *owners;
-    int i;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     owners = apr_array_make(op->pool, snapshot->slots.entries->nelts + 1,
                             sizeof(const char *));
-    for (i = 0; i < snapshot->slots.entries->nelts; i++) {
-        APR_ARRAY_PUSH(owners, const char *) =
-            APR_ARRAY_IDX(snapshot->slots.entries, i, locks_slot_t).owner;
+    add_owners(snapshot, owners);
+    rv = locks_snapshot_read_leases(snapshot, owners, owners->nelts, 0);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    rv = locks_snapshot_read_leases(snapshot, owners, 0);
-    if (rv == APR_SUCCESS) {
-        *locks = active_locks(op, snapshot);
-    }
+    *locks = active_locks(op, snapshot);
+    return is_torn(op, *locks) ? LOCKS_EAGAIN : APR_SUCCESS;
+}
+
+apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
+                        const char *course)
+{
+    apr_time_t started = ticks(op);
+    apr_status_t rv;
+
+    do {
+        rv = try_list(op, locks, course);
+        if (rv == LOCKS_EAGAIN) {
+            rv = before_retry(op, started);
+        }
+    } while (rv == LOCKS_EAGAIN);
     return rv;
 }

@@ -142,7 +142,7 @@ static apr_status_t read_index_to_write(locks_snapshot_t *snapshot,
 
 apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
                                         const apr_array_header_t *users,
-                                        int with_index)
+                                        int required, int with_index)
 {
     locks_operation_t *op = snapshot->op;
     apr_size_t room = (apr_size_t)users->nelts + 1;
@@ -151,6 +151,7 @@ apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
     apr_hash_t *known = apr_hash_copy(op->pool, snapshot->leases);
     apr_status_t rv = APR_SUCCESS;
     apr_size_t leases = 0;
+    apr_size_t needed = 0;
     apr_size_t i;
 
     for (i = 0; i < (apr_size_t)users->nelts; i++) {
@@ -159,6 +160,7 @@ apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
         if (apr_hash_get(known, user, APR_HASH_KEY_STRING) == NULL) {
             apr_hash_set(known, user, APR_HASH_KEY_STRING, user);
             asked[leases] = user;
+            needed += i < (apr_size_t)required;
             items[leases++].key =
                 locks_lease_key(op->rules->prefix, op->type, user, op->pool);
         }
@@ -174,6 +176,9 @@ apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
     }
     for (i = 0; i < leases && rv == APR_SUCCESS; i++) {
         rv = add_lease(snapshot, &items[i], asked[i]);
+        if (i >= needed) {
+            rv = APR_SUCCESS;
+        }
     }
     if (rv == APR_SUCCESS && with_index) {
         rv = read_index_to_write(snapshot, &items[leases]);

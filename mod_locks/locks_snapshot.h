@@ -47,11 +47,13 @@ apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
 /**
  * Reads the leases of these users and, if asked, the course's index shard,
  * in one round trip; leases that are there already are not read again.
- * @param users of const char *; none need differ
+ * @param users    of const char *; none need differ
+ * @param required how many of the first of them have to be read for success;
+ *                 of the others, leases that cannot be read are left out
  */
 apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
                                         const apr_array_header_t *users,
-                                        int with_index);
+                                        int required, int with_index);
 
 /** The lease of a user; NULL if it was not read. */
 locks_lease_view_t *locks_snapshot_lease(const locks_snapshot_t *snapshot,

@@ -161,6 +161,13 @@ static apr_status_t close_connection(void *data)
     return APR_SUCCESS;
 }
 
+/** Other databases are servers, whose lost connections mod_dbd notices; and
+ *  what they can bear is for DBDMax to say. */
+static int is_sqlite(const ap_dbd_t *connection)
+{
+    return strncmp(apr_dbd_name(connection->driver), "sqlite", 6) == 0;
+}
+
 /**
  * Opens a connection for this request alone, where the one from mod_dbd's
  * pool is of no use: SQLite goes on with a file that was replaced under its
@@ -198,24 +205,31 @@ static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
         return failed(r, NULL, query, 0);
     }
     error = ask_on(r, *connection, rows, query->sql, count, arguments);
-    if (error != 0 && (fresh = open_fresh(r, *connection)) != NULL) {
+    if (error != 0 && is_sqlite(*connection) &&
+        (fresh = open_fresh(r, *connection)) != NULL) {
         *connection = fresh;
         error = ask_on(r, fresh, rows, query->sql, count, arguments);
     }
     return error == 0 ? APR_SUCCESS : failed(r, *connection, query, error);
 }
 
+/** What apr_dbd_get_row() returns after the last row. */
+#define NO_MORE_ROWS (-1)
+
 /** Reads the first column of a row; APR_NOTFOUND if there is no such row.
  *  Rows count from 1. */
 static apr_status_t first_column(request_rec *r, const ap_dbd_t *connection,
                                  apr_dbd_results_t *rows, int number,
-                                 const char **text)
+                                 const query_t *query, const char **text)
 {
     apr_dbd_row_t *row = NULL;
     const char *entry;
+    int error =
+        apr_dbd_get_row(connection->driver, r->pool, rows, &row, number);
 
-    if (apr_dbd_get_row(connection->driver, r->pool, rows, &row, number) != 0) {
-        return APR_NOTFOUND;
+    if (error != 0) {
+        return error == NO_MORE_ROWS ? APR_NOTFOUND
+                                     : failed(r, connection, query, error);
     }
     entry = apr_dbd_get_entry(connection->driver, row, 0);
     *text = entry != NULL ? apr_pstrdup(r->pool, entry) : "";
@@ -253,15 +267,20 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = first_column(r, connection, rows, 1, course_id);
+    rv = first_column(r, connection, rows, 1, &query, course_id);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     /* The course whose ID the key is wins over one whose internal ID it is. */
-    for (i = 2; first_column(r, connection, rows, i, &id) == APR_SUCCESS; i++) {
+    for (i = 2; (rv = first_column(r, connection, rows, i, &query, &id)) ==
+                APR_SUCCESS;
+         i++) {
         if (strcmp(id, key) == 0) {
             *course_id = id;
         }
+    }
+    if (rv != APR_NOTFOUND) {
+        return rv;
     }
     return locks_course_id_valid(*course_id)
                ? APR_SUCCESS
@@ -279,8 +298,9 @@ static apr_status_t ask_pair(const char **column, request_rec *r,
     apr_dbd_results_t *rows;
     apr_status_t rv = ask(r, &connection, &rows, query, 2, arguments);
 
-    return rv == APR_SUCCESS ? first_column(r, connection, rows, 1, column)
-                             : rv;
+    return rv == APR_SUCCESS
+               ? first_column(r, connection, rows, 1, query, column)
+               : rv;
 }
 
 static apr_status_t dbd_access(struct request_rec *r, const char *course_id,

@@ -273,6 +273,7 @@ static int acquire(exchange_t *exchange, const locks_subject_t *subject)
 {
     request_rec *r = exchange->r;
     locks_lock_t lock;
+    apr_time_t now;
 
     switch (
         locks_acquire(exchange->op, &lock, subject, exchange->caller.user)) {
@@ -287,11 +288,17 @@ static int acquire(exchange_t *exchange, const locks_subject_t *subject)
     default:
         return refuse_operation(exchange);
     }
+    now = apr_time_now();
+    if (locks_expires_in(&lock, now) <= 0) {
+        exchange->op->why = "the lease ran out before it could be answered: "
+                            "LocksTTL is too short for this host";
+        return refuse_operation(exchange);
+    }
     apr_table_setn(
         r->headers_out, "Location",
         apr_psprintf(r->pool, "%s/%" APR_UINT64_T_FMT, locks_base(r), lock.id));
     exchange->status = HTTP_CREATED;
-    exchange->json = locks_reply_lock(&lock, apr_time_now(), r->pool);
+    exchange->json = locks_reply_lock(&lock, now, r->pool);
     return OK;
 }
 

@@ -358,6 +358,70 @@ START_TEST(an_index_that_falls_due_meanwhile_is_left_to_the_next)
 }
 END_TEST
 
+/** While two leases are read, ann's old one first, she moves on and ben takes
+ *  what she left; his is read after that. */
+static void tear(void *baton, const memory_store_operation_t *operation)
+{
+    locks_store_t *base = memory_store_base(world->store);
+    const char *bens = locks_lease_key("t:", LOCKS_TYPE_GADGET, "ben", pool);
+    apr_size_t i;
+
+    (void)baton;
+    if (operation->kind != MEMORY_STORE_FETCH || operation->count != 2) {
+        return;
+    }
+    memory_store_hook(world->store, NULL, NULL, NULL);
+    ck_assert_int_eq(take("ann", "g2"), APR_SUCCESS);
+    ck_assert_int_eq(take("ben", "g1"), APR_SUCCESS);
+    for (i = 0; i < 2; i++) {
+        if (strcmp(operation->items[i].key, bens) == 0) {
+            base->provider->fetch(base->provider->open(base, pool),
+                                  &operation->items[i], 1,
+                                  LOCKS_STORE_ORDINARY);
+        }
+    }
+}
+
+START_TEST(a_torn_list_is_read_again)
+{
+    take("ben", "g5");
+    world_release(world, "ben", world->lock.id);
+    take("ann", "g1");
+    memory_store_hook(world->store, NULL, tear, NULL);
+    ck_assert_str_eq(course_list(), "g2=ann g1=ben");
+}
+END_TEST
+
+/** The lease of "u1" cannot be read. */
+static void hide_u1(void *baton, const memory_store_operation_t *operation)
+{
+    const char *key = locks_lease_key("t:", LOCKS_TYPE_GADGET, "u1", pool);
+    apr_size_t i;
+
+    (void)baton;
+    for (i = 0; operation->kind == MEMORY_STORE_FETCH && i < operation->count;
+         i++) {
+        if (strcmp(operation->items[i].key, key) == 0) {
+            operation->items[i].status = LOCKS_STORE_UNREACHABLE;
+        }
+    }
+}
+
+START_TEST(a_lease_that_only_a_sweep_wants_refuses_nobody)
+{
+    world->rules.max_per_course = 4;
+    take("u1", "g1");
+    take("u2", "g2");
+    take("u3", "g3");
+    memory_store_hook(world->store, NULL, hide_u1, NULL);
+    ck_assert_int_eq(take("u3", "g3"), APR_SUCCESS);
+    ck_assert_int_eq(take("u4", "g4"), APR_SUCCESS);
+    ck_assert_int_eq(take("u5", "g5"), LOCKS_EFULL);
+    ck_assert_int_eq(take("u4", "g1"), LOCKS_EUNAVAILABLE);
+    ck_assert_str_eq(course_list(), "?");
+}
+END_TEST
+
 START_TEST(ids_never_pass_their_largest)
 {
     locks_store_t *base = memory_store_base(world->store);
@@ -432,6 +496,8 @@ int main(void)
     tcase_add_test(tests, a_damaged_index_is_replaced);
     tcase_add_test(tests,
                    an_index_that_falls_due_meanwhile_is_left_to_the_next);
+    tcase_add_test(tests, a_torn_list_is_read_again);
+    tcase_add_test(tests, a_lease_that_only_a_sweep_wants_refuses_nobody);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
     return unit_run(suite);
