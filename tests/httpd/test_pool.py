@@ -58,9 +58,9 @@ def test_locks_are_spread_over_the_pool(site):
 def test_pool_with_one_server_down_is_503_or_the_truth(site, how):
     """Nothing moves to another server: a key whose server is down is
     unknown, never absent."""
-    courses = [site.course() for _ in range(8)]
-    people = site.users(8, *courses)
-    others = site.users(8, *courses)
+    courses = [site.course() for _ in range(32)]
+    people = site.users(32, *courses)
+    others = site.users(32, *courses)
     locks = [contract.granted(person.lock(course, "g1"))
              for person, course in zip(people, courses)]
     lost = site.store.servers[1]
