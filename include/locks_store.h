@@ -103,7 +103,8 @@ typedef struct locks_store_session_t {
     const locks_store_provider_t *provider;
     /** Sequential round trips made so far. */
     apr_uint32_t round_trips;
-    /** Time spent waiting for the store so far, in microseconds. */
+    /** Time spent waiting so far, in microseconds; counts against the
+     *  session's budget. A caller may add what it waited elsewhere. */
     apr_interval_time_t waited;
 } locks_store_session_t;
 

@@ -54,7 +54,8 @@ const char *locks_json_text(locks_json_t string, apr_pool_t *pool);
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool);
 
 /** Writes a JSON string, quotes included; bytes that are not UTF-8 become
- *  U+FFFD. */
-const char *locks_json_quote(const char *text, apr_pool_t *pool);
+ *  U+FFFD. The text may have NUL bytes among its length. */
+const char *locks_json_quote(const char *text, apr_size_t length,
+                             apr_pool_t *pool);
 
 #endif

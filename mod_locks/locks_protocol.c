@@ -39,21 +39,26 @@ static void pause_up_to(const locks_operation_t *op,
                                              (apr_uint64_t)longest));
 }
 
-/** Before another try: LOCKS_EAGAIN, or LOCKS_EUNAVAILABLE when there were
- *  enough. */
-static apr_status_t before_retry(locks_operation_t *op, apr_time_t started)
+/** Is there to be another try after this result? Then it has paused. Where
+ *  there were enough, the result becomes LOCKS_EUNAVAILABLE. */
+static int tries_again(locks_operation_t *op, apr_time_t started,
+                       apr_status_t *result)
 {
     apr_uint32_t doublings =
         op->retries < CONFLICT_DOUBLINGS ? op->retries : CONFLICT_DOUBLINGS;
 
+    if (*result != LOCKS_EAGAIN) {
+        return 0;
+    }
     if (ticks(op) - started >= LOCKS_RETRY_LIMIT) {
         op->why = "other requests kept coming first; if this goes on, the "
                   "store is too slow for its load";
-        return LOCKS_EUNAVAILABLE;
+        *result = LOCKS_EUNAVAILABLE;
+        return 0;
     }
     op->retries++;
     pause_up_to(op, CONFLICT_PAUSE << doublings);
-    return LOCKS_EAGAIN;
+    return 1;
 }
 
 /* ---- States of a slot ---- */
@@ -633,10 +638,7 @@ apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
     memset(lock, 0, sizeof(*lock));
     do {
         rv = try_acquire(&acquire, lock);
-        if (rv == LOCKS_EAGAIN) {
-            rv = before_retry(op, started);
-        }
-    } while (rv == LOCKS_EAGAIN);
+    } while (tries_again(op, started, &rv));
     return rv;
 }
 
@@ -749,10 +751,7 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
 
     do {
         rv = try_release(op, id, user);
-        if (rv == LOCKS_EAGAIN) {
-            rv = before_retry(op, started);
-        }
-    } while (rv == LOCKS_EAGAIN);
+    } while (tries_again(op, started, &rv));
     return rv;
 }
 
@@ -876,9 +875,6 @@ apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
 
     do {
         rv = try_list(op, locks, course);
-        if (rv == LOCKS_EAGAIN) {
-            rv = before_retry(op, started);
-        }
-    } while (rv == LOCKS_EAGAIN);
+    } while (tries_again(op, started, &rv));
     return rv;
 }

@@ -5,10 +5,18 @@
 
 #include <apr_strings.h>
 
-const char *locks_reply_error(int status, const char *message, apr_pool_t *pool)
+#include <string.h>
+
+const char *locks_reply_error(int status, const char *message,
+                              apr_size_t length, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "{\"error\": %d, \"message\": %s}", status,
-                        locks_json_quote(message, pool));
+                        locks_json_quote(message, length, pool));
+}
+
+static const char *quote(const char *text, apr_pool_t *pool)
+{
+    return locks_json_quote(text, strlen(text), pool);
 }
 
 const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
@@ -20,11 +28,10 @@ const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
                         "\"subject\": {\"courseId\": %s, \"%s\": %s}, "
                         "\"ownerId\": %s, \"expiresIn\": %" APR_INT64_T_FMT "}",
                         lock->id, lock->subject.type->name,
-                        locks_json_quote(lock->subject.course, pool),
+                        quote(lock->subject.course, pool),
                         lock->subject.type->resource_member,
-                        locks_json_quote(lock->subject.resource, pool),
-                        locks_json_quote(lock->owner, pool),
-                        locks_expires_in(lock, now));
+                        quote(lock->subject.resource, pool),
+                        quote(lock->owner, pool), locks_expires_in(lock, now));
 }
 
 const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,

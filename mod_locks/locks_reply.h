@@ -12,9 +12,9 @@
 #include <apr_tables.h>
 
 /** {"error": status, "message": "..."}; bytes of the message that are not
- *  UTF-8 become U+FFFD. */
+ *  UTF-8 become U+FFFD, and NUL bytes among its length are U+0000. */
 const char *locks_reply_error(int status, const char *message,
-                              apr_pool_t *pool);
+                              apr_size_t length, apr_pool_t *pool);
 
 /** One resource lock; expiresIn counts from now. */
 const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,

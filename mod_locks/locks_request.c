@@ -52,7 +52,7 @@ static const char *read_type(const locks_type_t **type, locks_json_t json,
     return NULL;
 }
 
-static const char *read_course_key(const char **course_key, locks_json_t json,
+static const char *read_course_key(locks_request_t *request, locks_json_t json,
                                    apr_pool_t *pool)
 {
     const char *field = "subject.courseId";
@@ -61,9 +61,10 @@ static const char *read_course_key(const char **course_key, locks_json_t json,
     if (error) {
         return error;
     }
-    *course_key = locks_json_text(json, pool);
-    return **course_key ? NULL
-                        : apr_pstrcat(pool, field, " must not be empty", NULL);
+    request->course_key = locks_json_string(&request->course_key_length, json);
+    return request->course_key_length > 0
+               ? NULL
+               : apr_pstrcat(pool, field, " must not be empty", NULL);
 }
 
 static const char *read_resource(const char **resource, locks_json_t json,
@@ -99,8 +100,8 @@ static const char *read_subject(locks_request_t *request, locks_json_t json,
     const char *error = check_kind(json, LOCKS_JSON_OBJECT, "subject", pool);
 
     if (!error) {
-        error = read_course_key(&request->course_key,
-                                locks_json_member(json, "courseId"), pool);
+        error =
+            read_course_key(request, locks_json_member(json, "courseId"), pool);
     }
     if (!error) {
         error =
@@ -117,7 +118,7 @@ const char *locks_request_parse_body(locks_request_t *request, const char *body,
     const char *error =
         locks_json_parse(&json, body, length, LOCKS_JSON_LEVELS_MAX, pool);
 
-    *request = (locks_request_t){NULL, NULL, NULL};
+    *request = (locks_request_t){.type = NULL};
     if (!error && json.kind != LOCKS_JSON_OBJECT) {
         error = "The request must be a JSON object";
     }

@@ -32,6 +32,8 @@ typedef struct locks_request_t {
     const locks_type_t *type;
     /** Not empty, but maybe of no form that a course key has. */
     const char *course_key;
+    /** Its bytes: a key with U+0000 in it goes on after the C string. */
+    apr_size_t course_key_length;
     const char *resource;
 } locks_request_t;
 

@@ -75,12 +75,14 @@ apr_size_t locks_utf8_span(const char *text, apr_size_t length)
 }
 
 /** Copies, or only measures where to is NULL. */
-static apr_size_t repaired(char *to, const char *text, apr_size_t length)
+static apr_size_t repaired(char *to, const char *text, apr_size_t length,
+                           int keep_nul)
 {
     apr_size_t at = 0, written = 0;
 
     while (at < length) {
-        apr_size_t step = text[at] ? sequence(text + at, length - at) : 0;
+        apr_size_t step =
+            text[at] || keep_nul ? sequence(text + at, length - at) : 0;
         const char *from = step ? text + at : replacement;
         apr_size_t size = step ? step : REPLACEMENT_LENGTH;
 
@@ -93,13 +95,26 @@ static apr_size_t repaired(char *to, const char *text, apr_size_t length)
     return written;
 }
 
+static const char *repair(const char *text, apr_size_t *length, int keep_nul,
+                          apr_pool_t *pool)
+{
+    apr_size_t size = repaired(NULL, text, *length, keep_nul);
+    char *copy = apr_palloc(pool, size + 1);
+
+    repaired(copy, text, *length, keep_nul);
+    copy[size] = '\0';
+    *length = size;
+    return copy;
+}
+
 const char *locks_utf8_repair(const char *text, apr_size_t length,
                               apr_pool_t *pool)
 {
-    apr_size_t size = repaired(NULL, text, length);
-    char *copy = apr_palloc(pool, size + 1);
+    return repair(text, &length, 0, pool);
+}
 
-    repaired(copy, text, length);
-    copy[size] = '\0';
-    return copy;
+const char *locks_utf8_repair_counted(const char *text, apr_size_t *length,
+                                      apr_pool_t *pool)
+{
+    return repair(text, length, 1, pool);
 }

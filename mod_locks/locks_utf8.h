@@ -18,4 +18,9 @@ apr_size_t locks_utf8_span(const char *text, apr_size_t length);
 const char *locks_utf8_repair(const char *text, apr_size_t length,
                               apr_pool_t *pool);
 
+/** The same, but keeps U+0000 as it is.
+ *  @param length in and out: the bytes before and after */
+const char *locks_utf8_repair_counted(const char *text, apr_size_t *length,
+                                      apr_pool_t *pool);
+
 #endif

@@ -91,7 +91,8 @@ void locks_location_register_filter(void);
 /** Sends a JSON text with a status. Always OK: the handler is done. */
 int locks_answer(request_rec *r, int status, const char *json);
 /** Sends the JSON text of an error. */
-int locks_answer_error(request_rec *r, int status, const char *message);
+int locks_answer_error(request_rec *r, int status, const char *message,
+                       apr_size_t length);
 /* ---- Who is asking (mod_locks_caller.c) ---- */
 
 /** Who a request says it is, before anyone has looked. */

@@ -36,7 +36,9 @@ int locks_answer(request_rec *r, int status, const char *json)
     return OK;
 }
 
-int locks_answer_error(request_rec *r, int status, const char *message)
+int locks_answer_error(request_rec *r, int status, const char *message,
+                       apr_size_t length)
 {
-    return locks_answer(r, status, locks_reply_error(status, message, r->pool));
+    return locks_answer(r, status,
+                        locks_reply_error(status, message, length, r->pool));
 }

@@ -103,6 +103,9 @@ static void read_session(locks_store_item_t *item, locks_operation_t *op,
     session = store->provider->open(store, r->pool);
     store->provider->fetch(session, item, 1, LOCKS_STORE_ORDINARY);
     *why = store->provider->reason(session);
+    /* A request has one budget, however many stores it asks. */
+    op->store->waited += session->waited;
+    op->store->round_trips += session->round_trips;
     store->provider->close(session);
 }
 

@@ -26,6 +26,7 @@ typedef struct exchange_t {
     /** The answer: a status, and a message for a refusal or JSON. */
     int status;
     const char *message;
+    apr_size_t message_length;
     const char *json;
 } exchange_t;
 
@@ -35,6 +36,7 @@ static int refuse(exchange_t *exchange, int status, const char *message)
 {
     exchange->status = status;
     exchange->message = message;
+    exchange->message_length = message != NULL ? strlen(message) : 0;
     return status;
 }
 
@@ -49,13 +51,20 @@ static int refuse_permission(exchange_t *exchange)
     return refuse(exchange, HTTP_FORBIDDEN, "Insufficient permissions");
 }
 
-/** Refuses because something could not be found; name is the client's. */
+/** Refuses because something could not be found. Its name is the client's,
+ *  and may have NUL bytes among its length. */
 static int refuse_unknown(exchange_t *exchange, const char *what,
-                          const char *name)
+                          const char *name, apr_size_t length)
 {
-    return refuse(
-        exchange, HTTP_NOT_FOUND,
-        apr_pstrcat(exchange->r->pool, what, " '", name, "' not found", NULL));
+    const struct iovec parts[] = {{(void *)what, strlen(what)},
+                                  {(void *)" '", 2},
+                                  {(void *)name, length},
+                                  {(void *)"' not found", 11}};
+
+    exchange->status = HTTP_NOT_FOUND;
+    exchange->message =
+        apr_pstrcatv(exchange->r->pool, parts, 4, &exchange->message_length);
+    return HTTP_NOT_FOUND;
 }
 
 static int refuse_for_store(exchange_t *exchange)
@@ -118,17 +127,17 @@ static int require_user(exchange_t *exchange)
 }
 
 /** Finds the course of a key, and checks that the caller may update it. */
-static int find_course(exchange_t *exchange, const char *key,
+static int find_course(exchange_t *exchange, const char *key, apr_size_t length,
                        const char **course)
 {
     const locks_catalog_provider_t *catalog = locks_catalog(exchange->r);
     const char *principal = exchange->caller.principal;
-    apr_status_t rv = locks_course_key_valid(key)
+    apr_status_t rv = strlen(key) == length && locks_course_key_valid(key)
                           ? catalog->course(course, exchange->r, key)
                           : APR_NOTFOUND;
 
     if (rv == APR_NOTFOUND) {
-        return refuse_unknown(exchange, "Course", key);
+        return refuse_unknown(exchange, "Course", key, length);
     }
     if (rv == APR_SUCCESS && !exchange->caller.lists_all) {
         rv = principal != NULL
@@ -174,7 +183,7 @@ static int get_locks(exchange_t *exchange)
     if (wrong != NULL) {
         return refuse(exchange, HTTP_BAD_REQUEST, wrong);
     }
-    if ((refused = find_course(exchange, key, &course)) != OK) {
+    if ((refused = find_course(exchange, key, strlen(key), &course)) != OK) {
         return refused;
     }
     if (locks_list(exchange->op, &locks, course) != APR_SUCCESS) {
@@ -262,7 +271,7 @@ static int find_gadget(exchange_t *exchange, const char *course,
     case APR_SUCCESS:
         return OK;
     case APR_NOTFOUND:
-        return refuse_unknown(exchange, "Gadget", gadget);
+        return refuse_unknown(exchange, "Gadget", gadget, strlen(gadget));
     default:
         return refuse_for_catalog(exchange);
     }
@@ -322,6 +331,7 @@ static int post_lock(exchange_t *exchange)
     }
     subject.type = posted.request.type;
     if ((refused = find_course(exchange, posted.request.course_key,
+                               posted.request.course_key_length,
                                &subject.course)) != OK ||
         (refused = find_gadget(exchange, subject.course,
                                posted.request.resource, &subject.resource)) !=
@@ -353,7 +363,7 @@ static int delete_lock(exchange_t *exchange, const char *lock_id)
         exchange->json = "{}";
         return OK;
     case APR_NOTFOUND:
-        return refuse_unknown(exchange, "Lock", lock_id);
+        return refuse_unknown(exchange, "Lock", lock_id, strlen(lock_id));
     case LOCKS_EFOREIGN:
         return refuse_permission(exchange);
     default:
@@ -449,5 +459,6 @@ int locks_handler(request_rec *r)
     }
     return exchange.json != NULL
                ? locks_answer(r, exchange.status, exchange.json)
-               : locks_answer_error(r, exchange.status, exchange.message);
+               : locks_answer_error(r, exchange.status, exchange.message,
+                                    exchange.message_length);
 }

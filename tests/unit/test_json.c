@@ -327,23 +327,26 @@ END_TEST
 
 static const struct {
     const char *text;
+    apr_size_t length;
     const char *quoted;
 } quotes[] = {
-    {"", "\"\""},
-    {"plain", "\"plain\""},
-    {"a/b", "\"a/b\""},
-    {"\"\\", "\"\\\"\\\\\""},
-    {"\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\""},
-    {"\x01\x1F\x7F", "\"\\u0001\\u001f\x7F\""},
-    {"<b>&'</b>", "\"<b>&'</b>\""},
-    {"\xC3\xA4\xF0\x9F\x98\x80", "\"\xC3\xA4\xF0\x9F\x98\x80\""},
-    {"a\xFF\xC3", "\"a\xEF\xBF\xBD\xEF\xBF\xBD\""},
-    {"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {BYTES(""), "\"\""},
+    {BYTES("plain"), "\"plain\""},
+    {BYTES("a/b"), "\"a/b\""},
+    {BYTES("\"\\"), "\"\\\"\\\\\""},
+    {BYTES("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\""},
+    {BYTES("\x01\x1F\x7F"), "\"\\u0001\\u001f\x7F\""},
+    {BYTES("<b>&'</b>"), "\"<b>&'</b>\""},
+    {BYTES("\xC3\xA4\xF0\x9F\x98\x80"), "\"\xC3\xA4\xF0\x9F\x98\x80\""},
+    {BYTES("a\xFF\xC3"), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {BYTES("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+    {BYTES("a\0b\0"), "\"a\\u0000b\\u0000\""},
 };
 
 START_TEST(strings_are_quoted)
 {
-    const char *quoted = locks_json_quote(quotes[_i].text, pool);
+    const char *quoted =
+        locks_json_quote(quotes[_i].text, quotes[_i].length, pool);
 
     ck_assert_str_eq(quoted, quotes[_i].quoted);
     ck_assert_pstr_eq(parse(quoted, strlen(quoted)), NULL);

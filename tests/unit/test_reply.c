@@ -135,9 +135,9 @@ static const struct {
 
 START_TEST(an_error_is_an_object)
 {
-    ck_assert_str_eq(
-        locks_reply_error(errors[_i].status, errors[_i].message, pool),
-        errors[_i].text);
+    ck_assert_str_eq(locks_reply_error(errors[_i].status, errors[_i].message,
+                                       strlen(errors[_i].message), pool),
+                     errors[_i].text);
 }
 END_TEST
 

@@ -20,42 +20,46 @@ static const char *parse(const char *body, apr_size_t length)
 static const struct {
     const char *body;
     const char *course_key;
+    apr_size_t course_key_length;
     const char *resource;
 } bodies[] = {
     {"{\"type\": \"gadget\", \"subject\": {\"courseId\": \"course1\", "
      "\"gadgetId\": \"g1\"}}\n",
-     "course1", "g1"},
+     BYTES("course1"), "g1"},
     {"{\"subject\":{\"gadgetId\":\"g1\",\"courseId\":\"7\"},"
      "\"type\":\"gadget\"}",
-     "7", "g1"},
+     BYTES("7"), "g1"},
     {BODY("\"\\u0067adget\"", "\"\\u0031\"", "\"\\u00e4\\uD83D\\uDE00 '\""),
-     "1", "\xC3\xA4\xF0\x9F\x98\x80 '"},
+     BYTES("1"), "\xC3\xA4\xF0\x9F\x98\x80 '"},
     /* A key of no form is for the 404. */
-    {BODY("\"gadget\"", "\"No Such/Course\"", "\"g\""), "No Such/Course", "g"},
-    {BODY("\"gadget\"", "\"course1\\u0000\"", "\"g\""), "course1\xEF\xBF\xBD",
+    {BODY("\"gadget\"", "\"No Such/Course\"", "\"g\""), BYTES("No Such/Course"),
      "g"},
-    {BODY("\"gadget\"", "\"\\u0000\"", "\"g\""), "\xEF\xBF\xBD", "g"},
-    {BODY("\"gadget\"", "\"a\\n\"", "\" \""), "a\n", " "},
+    {BODY("\"gadget\"", "\"course1\\u0000\"", "\"g\""), BYTES("course1\0"),
+     "g"},
+    {BODY("\"gadget\"", "\"\\u0000\"", "\"g\""), BYTES("\0"), "g"},
+    {BODY("\"gadget\"", "\"a\\n\"", "\" \""), BYTES("a\n"), " "},
     /* Unknown fields are ignored. */
     {"{\"ttl\":1e999,\"\":[{}],\"type\":\"gadget\",\"subject\":{\"x\":null,"
      "\"courseId\":\"course1\",\"courseid\":1,\"gadgetId\":\"g\"},"
      "\"Type\":3,\"big\":1000000000000000000000}",
-     "course1", "g"},
+     BYTES("course1"), "g"},
     {"{\"type\":\"gadget\",\"type\\u0000\":\"x\",\"subject\":{\"courseId\":"
      "\"course1\",\"courseId\\u0000x\":\"course2\",\"gadgetId\":\"g\"}}",
-     "course1", "g"},
+     BYTES("course1"), "g"},
     /* Of equal members the last counts, objects too. */
     {"{\"type\":1,\"subject\":{\"courseId\":\"course1\",\"gadgetId\":\"g1\"},"
      "\"subject\":{\"courseId\":\"x\",\"gadgetId\":\"g2\","
      "\"courseId\":\"course2\"},\"type\":\"gadget\"}",
-     "course2", "g2"},
+     BYTES("course2"), "g2"},
 };
 
 START_TEST(a_body_is_a_request)
 {
     ck_assert_pstr_eq(parse(bodies[_i].body, strlen(bodies[_i].body)), NULL);
     ck_assert_ptr_eq(request.type, LOCKS_TYPE_GADGET);
-    ck_assert_str_eq(request.course_key, bodies[_i].course_key);
+    ck_assert_uint_eq(request.course_key_length, bodies[_i].course_key_length);
+    ck_assert_mem_eq(request.course_key, bodies[_i].course_key,
+                     bodies[_i].course_key_length + 1);
     ck_assert_str_eq(request.resource, bodies[_i].resource);
 }
 END_TEST

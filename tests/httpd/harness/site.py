@@ -152,11 +152,9 @@ def _checked(site):
     try:
         yield site
         assert site.httpd.running(), site.httpd.log()
-        # Read before the end: httpd's own event MPM now and then crashes a
-        # child that it stops while connections close, with any module.
-        site.httpd.check_log(site.sids)
     finally:
         site.httpd.stop()
+    site.httpd.check_log(site.sids)
 
 
 @contextmanager
