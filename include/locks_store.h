@@ -84,7 +84,9 @@ typedef struct locks_store_item_t {
     /** Out: the value's bytes. */
     apr_size_t length;
     /** Out: the CAS value; 0 if the server gives none, and then no cas will
-     *  succeed. */
+     *  succeed. It is good for the start of the server that gave it: after a
+     *  restart, when memcached counts from 1 again, a cas with it is never
+     *  #LOCKS_STORE_DONE. */
     apr_uint64_t cas;
 } locks_store_item_t;
 

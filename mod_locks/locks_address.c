@@ -35,6 +35,15 @@ static int begins_with(span_t span, const char *prefix)
     return span.length >= length && memcmp(span.start, prefix, length) == 0;
 }
 
+/** Is this a socket's address? The mere word is one whose path was forgotten:
+ *  as a host, with its port, it would read as a socket again. */
+static int names_socket(span_t entry)
+{
+    return begins_with(entry, UNIX_PREFIX) ||
+           (entry.length == strlen(UNIX_PREFIX) - 1 &&
+            memcmp(entry.start, UNIX_PREFIX, entry.length) == 0);
+}
+
 /** Names a byte that no address holds. */
 static const char *check_bytes(span_t list, apr_pool_t *pool)
 {
@@ -82,9 +91,12 @@ static const char *parse_port(apr_uint16_t *port, span_t rest, span_t entry,
 static const char *parse_path(locks_address_t *address, span_t entry,
                               apr_pool_t *pool)
 {
-    span_t path = {entry.start + sizeof(UNIX_PREFIX) - 1,
-                   entry.length - (sizeof(UNIX_PREFIX) - 1)};
+    span_t path = {NULL, 0};
 
+    if (begins_with(entry, UNIX_PREFIX)) {
+        path.start = entry.start + strlen(UNIX_PREFIX);
+        path.length = entry.length - strlen(UNIX_PREFIX);
+    }
     if (path.length < 2 || path.start[0] != '/') {
         return apr_psprintf(pool,
                             "'%s': 'unix:' needs the absolute path of "
@@ -199,7 +211,7 @@ static const char *parse_entry(locks_address_t *address, span_t entry,
                             "'%s' is a path: write unix:%s for a Unix socket",
                             text_of(entry, pool), text_of(entry, pool));
     }
-    if (begins_with(entry, UNIX_PREFIX)) {
+    if (names_socket(entry)) {
         return parse_path(address, entry, pool);
     }
     if (entry.start[0] == '[') {

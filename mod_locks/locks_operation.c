@@ -19,6 +19,7 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
     op->type = type;
     op->store = store;
     op->pool = pool;
+    op->asked = env->now(env->baton);
     op->why = "";
     op->ahead = apr_hash_make(pool);
     return op;
@@ -150,15 +151,17 @@ typedef enum {
     TRACE_DAMAGED
 } trace_e;
 
+/** @param replaced gets the CAS value that it has now, which is another one
+ *                  on another connection */
 static trace_e read_back(locks_operation_t *op, const char *key,
-                         locks_nonce_t nonce, locks_version_t replaced)
+                         locks_nonce_t nonce, locks_version_t *replaced)
 {
     locks_store_item_t item = {.key = key};
     locks_nonce_t stored;
 
     op->store->provider->fetch(op->store, &item, 1, LOCKS_STORE_SETTLE);
     if (item.status == LOCKS_STORE_ABSENT) {
-        return replaced.present ? TRACE_FOREIGN : TRACE_UNCHANGED;
+        return replaced->present ? TRACE_FOREIGN : TRACE_UNCHANGED;
     }
     if (item.status != LOCKS_STORE_DONE) {
         return TRACE_UNREADABLE;
@@ -170,8 +173,11 @@ static trace_e read_back(locks_operation_t *op, const char *key,
     if (stored == nonce) {
         return TRACE_OURS;
     }
-    return replaced.present && item.cas == replaced.cas ? TRACE_UNCHANGED
-                                                        : TRACE_FOREIGN;
+    if (!replaced->present || stored != replaced->nonce) {
+        return TRACE_FOREIGN;
+    }
+    replaced->cas = item.cas;
+    return TRACE_UNCHANGED;
 }
 
 /**
@@ -190,7 +196,7 @@ static apr_status_t settle(locks_operation_t *op, const char *key,
         return locks_record_damaged(op, key);
     }
     for (tries = 1; tries < SETTLE_TRIES; tries++) {
-        switch (read_back(op, key, nonce, replaced)) {
+        switch (read_back(op, key, nonce, &replaced)) {
         case TRACE_OURS:
             return APR_SUCCESS;
         case TRACE_FOREIGN:

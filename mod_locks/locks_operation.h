@@ -54,6 +54,11 @@ typedef struct locks_operation_t {
     const locks_type_t *type;
     locks_store_session_t *store;
     apr_pool_t *pool;
+    /** The wall clock before this try asked the store for anything. A lock
+     *  whose deadline was still to come then was live at a moment of the
+     *  request. By a later time than that of the reading, a lock could seem
+     *  to have ended that was renewed since. */
+    apr_time_t asked;
     /** After LOCKS_EUNAVAILABLE: the reason and the cure, for the log. */
     const char *why;
     /** How often the operation started again, and fenced a lock. */
@@ -92,9 +97,12 @@ void locks_read(locks_operation_t *op, locks_store_item_t *items,
 
 /** The stored version that a write replaces. */
 typedef struct locks_version_t {
-    /** The record was there; cas is its CAS value then. */
+    /** The record was there, with this CAS value. */
     int present;
     apr_uint64_t cas;
+    /** The nonce of the write that made it: known again where the CAS value
+     *  is not, after a lost connection. */
+    locks_nonce_t nonce;
 } locks_version_t;
 
 /**

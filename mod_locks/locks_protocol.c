@@ -58,6 +58,7 @@ static int tries_again(locks_operation_t *op, apr_time_t started,
     }
     op->retries++;
     pause_up_to(op, CONFLICT_PAUSE << doublings);
+    op->asked = now(op);
     return 1;
 }
 
@@ -71,12 +72,12 @@ typedef enum {
     SLOT_PENDING
 } slot_state_e;
 
+/** @param time by which deadlines have passed or not */
 static slot_state_e slot_state(const locks_operation_t *op,
                                const locks_slot_t *slot,
-                               const locks_lease_t *lease, const char *course)
+                               const locks_lease_t *lease, const char *course,
+                               apr_time_t time)
 {
-    apr_time_t time = now(op);
-
     if (lease->id != slot->id) {
         return slot->id <= lease->last ? SLOT_DEAD : SLOT_PENDING;
     }
@@ -395,7 +396,7 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     switch (
         slot_state(acquire->op, slot,
                    &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
-                   acquire->subject->course)) {
+                   acquire->subject->course, now(acquire->op))) {
     case SLOT_LIVE:
         return own ? renew(acquire, lock) : LOCKS_EHELD;
     case SLOT_GRACE:
@@ -435,8 +436,8 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
         return APR_SUCCESS;
     }
     *verdict = KEEP_UNCOUNTED;
-    state =
-        slot_state(acquire->op, slot, &view->lease, acquire->subject->course);
+    state = slot_state(acquire->op, slot, &view->lease,
+                       acquire->subject->course, now(acquire->op));
     if (state == SLOT_DEAD) {
         *verdict = DROP;
     } else if (state == SLOT_LIVE ||
@@ -463,7 +464,7 @@ static int is_own_dead(const acquire_t *acquire, const locks_slot_t *slot)
            slot_state(
                acquire->op, slot,
                &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease,
-               acquire->subject->course) == SLOT_DEAD;
+               acquire->subject->course, now(acquire->op)) == SLOT_DEAD;
 }
 
 /** Does the user hold a live lock in this course? */
@@ -477,8 +478,8 @@ static int holds_here(const acquire_t *acquire)
             : locks_snapshot_slot(acquire->snapshot, lease->resource);
 
     return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
-           slot_state(acquire->op, slot, lease, acquire->subject->course) ==
-               SLOT_LIVE;
+           slot_state(acquire->op, slot, lease, acquire->subject->course,
+                      now(acquire->op)) == SLOT_LIVE;
 }
 
 /**
@@ -707,7 +708,7 @@ static apr_status_t find_foreign(locks_operation_t *op, apr_uint64_t id,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return slot_state(op, &slot, &view.lease, course) == SLOT_LIVE
+    return slot_state(op, &slot, &view.lease, course, op->asked) == SLOT_LIVE
                ? LOCKS_EFOREIGN
                : APR_NOTFOUND;
 }
@@ -734,7 +735,7 @@ static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
         return view.lease.last == id ? APR_NOTFOUND
                                      : find_foreign(op, id, &items[1]);
     }
-    if (now(op) >= view.lease.deadline) {
+    if (op->asked >= view.lease.deadline) {
         return APR_NOTFOUND;
     }
     lease = view.lease;
@@ -757,11 +758,11 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
 
 /* ---- List ---- */
 
-/** Is this lease on the course, and not past its deadline? */
+/** Is this lease on the course, and was it not past its deadline? */
 static int is_current(const locks_snapshot_t *snapshot,
-                      const locks_lease_t *lease, apr_time_t time)
+                      const locks_lease_t *lease)
 {
-    return lease->id != 0 && time < lease->deadline &&
+    return lease->id != 0 && snapshot->op->asked < lease->deadline &&
            strcmp(lease->course, snapshot->course) == 0;
 }
 
@@ -771,6 +772,21 @@ static int compare_ids(const void *left, const void *right)
     apr_uint64_t b = ((const locks_lock_t *)right)->id;
 
     return a < b ? -1 : a > b;
+}
+
+/** Did a lock end while the course was read? It can be told of no more, nor
+ *  be left out: its owner may have renewed it in time. */
+static int is_outdated(const apr_array_header_t *locks, apr_time_t time)
+{
+    int i;
+
+    for (i = 0; i < locks->nelts; i++) {
+        if (locks_expires_in(&APR_ARRAY_IDX(locks, i, locks_lock_t), time) <=
+            0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /** Do two locks stand on one resource? Leases can show that when a resource
@@ -818,7 +834,6 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
     const apr_array_header_t *slots = snapshot->slots.entries;
     apr_array_header_t *found =
         apr_array_make(op->pool, slots->nelts + 1, sizeof(locks_lock_t));
-    apr_time_t time = now(op);
     apr_hash_index_t *index;
     int i;
 
@@ -827,7 +842,7 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
         const locks_lease_t *lease =
             &locks_snapshot_lease(snapshot, slot->owner)->lease;
 
-        if (lease->id == slot->id && is_current(snapshot, lease, time) &&
+        if (lease->id == slot->id && is_current(snapshot, lease) &&
             strcmp(lease->resource, slot->resource) == 0) {
             add_lock(op, found, lease);
         }
@@ -837,7 +852,7 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
         const locks_lease_view_t *view = apr_hash_this_val(index);
 
         if (view->lease.id > snapshot->slots.last &&
-            is_current(snapshot, &view->lease, time)) {
+            is_current(snapshot, &view->lease)) {
             add_lock(op, found, &view->lease);
         }
     }
@@ -847,7 +862,7 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
 
 /** One try. */
 static apr_status_t try_list(locks_operation_t *op, apr_array_header_t **locks,
-                             const char *course)
+                             apr_time_t *time, const char *course)
 {
     locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
     apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
@@ -864,17 +879,19 @@ static apr_status_t try_list(locks_operation_t *op, apr_array_header_t **locks,
         return rv;
     }
     *locks = active_locks(op, snapshot);
-    return is_torn(op, *locks) ? LOCKS_EAGAIN : APR_SUCCESS;
+    *time = now(op);
+    return is_torn(op, *locks) || is_outdated(*locks, *time) ? LOCKS_EAGAIN
+                                                             : APR_SUCCESS;
 }
 
 apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
-                        const char *course)
+                        apr_time_t *time, const char *course)
 {
     apr_time_t started = ticks(op);
     apr_status_t rv;
 
     do {
-        rv = try_list(op, locks, course);
+        rv = try_list(op, locks, time, course);
     } while (tries_again(op, started, &rv));
     return rv;
 }

@@ -51,9 +51,10 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
  * Lists a course's active locks by ascending ID: each lock that is active
  * during the whole operation, and none that is active at no moment of it.
  * @param locks set to an array of locks_lock_t
+ * @param time  set to the moment that the list is of; all locks end later
  * @return APR_SUCCESS, LOCKS_EUNAVAILABLE
  */
 apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
-                        const char *course);
+                        apr_time_t *time, const char *course);
 
 #endif

@@ -44,13 +44,11 @@ const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,
     for (int i = 0; i < locks->nelts; i++) {
         const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, const locks_lock_t);
 
-        if (locks_expires_in(lock, now) > 0) {
-            if (pieces->nelts > 1) {
-                APR_ARRAY_PUSH(pieces, const char *) = ", ";
-            }
-            APR_ARRAY_PUSH(pieces, const char *) =
-                locks_reply_lock(lock, now, pool);
+        if (i > 0) {
+            APR_ARRAY_PUSH(pieces, const char *) = ", ";
         }
+        APR_ARRAY_PUSH(pieces, const char *) =
+            locks_reply_lock(lock, now, pool);
     }
     APR_ARRAY_PUSH(pieces, const char *) = "]";
     return apr_array_pstrcat(pool, pieces, '\0');

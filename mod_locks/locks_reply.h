@@ -20,8 +20,7 @@ const char *locks_reply_error(int status, const char *message,
 const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
                              apr_pool_t *pool);
 
-/** The array of resource locks, in the order given; locks whose time is up
- *  by now are left out. */
+/** The array of resource locks, in the order given. */
 const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,
                              apr_pool_t *pool);
 

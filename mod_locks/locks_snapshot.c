@@ -11,12 +11,17 @@
 static apr_status_t version_of(locks_operation_t *op, locks_version_t *version,
                                const locks_store_item_t *item)
 {
-    version->present = item->status == LOCKS_STORE_DONE;
-    version->cas = version->present ? item->cas : 0;
-    if (!version->present && item->status != LOCKS_STORE_ABSENT) {
-        return locks_store_failed(op);
+    memset(version, 0, sizeof(*version));
+    if (item->status == LOCKS_STORE_DONE) {
+        version->present = 1;
+        version->cas = item->cas;
+        /* A damaged record has none, and is told from others later. */
+        (void)locks_record_nonce(&version->nonce, item->value, item->length,
+                                 item->key);
+        return APR_SUCCESS;
     }
-    return APR_SUCCESS;
+    return item->status == LOCKS_STORE_ABSENT ? APR_SUCCESS
+                                              : locks_store_failed(op);
 }
 
 apr_status_t locks_lease_view(locks_operation_t *op, locks_lease_view_t *view,

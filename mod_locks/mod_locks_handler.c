@@ -165,6 +165,7 @@ static int get_locks(exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     apr_array_header_t *locks;
+    apr_time_t time;
     const char *course;
     const char *wrong;
     const char *key;
@@ -186,11 +187,11 @@ static int get_locks(exchange_t *exchange)
     if ((refused = find_course(exchange, key, strlen(key), &course)) != OK) {
         return refused;
     }
-    if (locks_list(exchange->op, &locks, course) != APR_SUCCESS) {
+    if (locks_list(exchange->op, &locks, &time, course) != APR_SUCCESS) {
         return refuse_operation(exchange);
     }
     exchange->status = HTTP_OK;
-    exchange->json = locks_reply_list(locks, apr_time_now(), r->pool);
+    exchange->json = locks_reply_list(locks, time, r->pool);
     return OK;
 }
 

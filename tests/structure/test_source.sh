@@ -25,8 +25,10 @@ done
 
 banned='malloc|calloc|realloc|free|alloca|strdup|strndup|strcpy|strcat|strncpy'
 banned="$banned|strncat|sprintf|vsprintf|strtok|strtok_r|atoi|atol|atoll|gets"
+# Fuzz targets need memory that ends where the input ends: pools round up.
+pooled=$(printf '%s\n' "$sources" | grep -v '^tests/fuzz/')
 # shellcheck disable=SC2086
-if grep -nE "(^|[^A-Za-z0-9_])($banned) *\(" $sources; then
+if grep -nE "(^|[^A-Za-z0-9_])($banned) *\(" $pooled; then
     fail "use APR's pools and strings instead of the above"
 fi
 

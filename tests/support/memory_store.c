@@ -2,10 +2,15 @@
 
 #include "memory_store.h"
 
+#include "digest.h"
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 #include <string.h>
+
+/** What a restart adds to CAS values, so that none comes again. */
+#define START_STEP ((apr_uint64_t)1 << 48)
 
 typedef struct record_t {
     const char *value;
@@ -17,6 +22,7 @@ typedef struct record_t {
 /** A write, as it travels. */
 typedef struct write_t {
     memory_store_kind_e kind;
+    const locks_store_session_t *sender;
     const char *key;
     const char *value;
     apr_size_t length;
@@ -28,12 +34,16 @@ struct memory_store_t {
     locks_store_t base;
     apr_pool_t *pool;
     apr_hash_t *records;
-    apr_uint64_t last_cas;
+    /** By key: the CAS value of its last version, also of a forgotten one. */
+    apr_hash_t *versions;
+    /** Tells CAS values read before a restart from those after it. */
+    apr_uint64_t start;
     apr_time_t now;
     /** Of write_t. */
     apr_array_header_t *late;
     apr_uint64_t operations;
     int failures_time_out;
+    int splits_fetches;
     memory_store_before_fn *before;
     memory_store_after_fn *after;
     void *baton;
@@ -57,6 +67,20 @@ static const record_t *find(memory_store_t *store, const char *key)
     return record != NULL && record->expires > store->now ? record : NULL;
 }
 
+/** The CAS value of a key's next version. */
+static apr_uint64_t next_version(memory_store_t *store, const char *key)
+{
+    apr_uint64_t *version =
+        apr_hash_get(store->versions, key, APR_HASH_KEY_STRING);
+
+    if (version == NULL) {
+        version = apr_pcalloc(store->pool, sizeof(*version));
+        apr_hash_set(store->versions, apr_pstrdup(store->pool, key),
+                     APR_HASH_KEY_STRING, version);
+    }
+    return store->start + ++*version;
+}
+
 static apr_status_t land(memory_store_t *store, const write_t *write)
 {
     const record_t *present = find(store, write->key);
@@ -76,7 +100,7 @@ static apr_status_t land(memory_store_t *store, const write_t *write)
     record = apr_palloc(store->pool, sizeof(*record));
     record->value = apr_pstrmemdup(store->pool, write->value, write->length);
     record->length = write->length;
-    record->cas = ++store->last_cas;
+    record->cas = next_version(store, write->key);
     record->expires =
         store->now + (apr_time_t)write->lifetime * APR_USEC_PER_SEC;
     apr_hash_set(store->records, apr_pstrdup(store->pool, write->key),
@@ -153,26 +177,39 @@ static void tell(memory_session_t *session,
     }
 }
 
-static void fetch(locks_store_session_t *base, locks_store_item_t *items,
-                  apr_size_t count, locks_store_purpose_e purpose)
+static void fetch_together(memory_session_t *session, locks_store_item_t *items,
+                           apr_size_t count, locks_store_purpose_e purpose)
 {
-    memory_session_t *session = (memory_session_t *)base;
     memory_store_operation_t operation = {.kind = MEMORY_STORE_FETCH,
                                           .purpose = purpose,
                                           .items = items,
                                           .count = count};
     apr_size_t i;
 
-    forget_items(items, count);
-    if (count == 0 || gave_up(session, purpose)) {
-        return;
-    }
     if (meet(session, &operation) == MEMORY_STORE_PASS) {
         for (i = 0; i < count; i++) {
             read_item(session, &items[i]);
         }
     }
     tell(session, &operation);
+}
+
+static void fetch(locks_store_session_t *base, locks_store_item_t *items,
+                  apr_size_t count, locks_store_purpose_e purpose)
+{
+    memory_session_t *session = (memory_session_t *)base;
+    apr_size_t part = session->store->splits_fetches ? 1 : count;
+    apr_uint32_t round_trips = base->round_trips;
+    apr_size_t i;
+
+    forget_items(items, count);
+    if (count == 0 || gave_up(session, purpose)) {
+        return;
+    }
+    for (i = 0; i < count; i += part) {
+        fetch_together(session, items + i, part, purpose);
+    }
+    base->round_trips = round_trips + 1;
 }
 
 static apr_status_t befall(memory_store_t *store, memory_store_fate_e fate,
@@ -238,7 +275,8 @@ static apr_status_t add(locks_store_session_t *session, const char *key,
                         const char *value, apr_size_t length,
                         apr_uint32_t lifetime, locks_store_purpose_e purpose)
 {
-    write_t write = {MEMORY_STORE_ADD, key, value, length, 0, lifetime};
+    write_t write = {MEMORY_STORE_ADD, session, key,     value,
+                     length,           0,       lifetime};
 
     return put((memory_session_t *)session, &write, purpose);
 }
@@ -248,7 +286,8 @@ static apr_status_t cas(locks_store_session_t *session, const char *key,
                         apr_uint64_t cas_value, apr_uint32_t lifetime,
                         locks_store_purpose_e purpose)
 {
-    write_t write = {MEMORY_STORE_CAS, key, value, length, cas_value, lifetime};
+    write_t write = {MEMORY_STORE_CAS, session,   key,     value,
+                     length,           cas_value, lifetime};
 
     return put((memory_session_t *)session, &write, purpose);
 }
@@ -341,6 +380,11 @@ void memory_store_failures_time_out(memory_store_t *store, int yes)
     store->failures_time_out = yes;
 }
 
+void memory_store_splits_fetches(memory_store_t *store, int yes)
+{
+    store->splits_fetches = yes;
+}
+
 void memory_store_advance(memory_store_t *store, apr_interval_time_t time)
 {
     store->now += time;
@@ -349,6 +393,17 @@ void memory_store_advance(memory_store_t *store, apr_interval_time_t time)
 int memory_store_late(const memory_store_t *store)
 {
     return store->late->nelts;
+}
+
+const char *memory_store_late_key(const memory_store_t *store, int index)
+{
+    return APR_ARRAY_IDX(store->late, index, write_t).key;
+}
+
+const locks_store_session_t *
+memory_store_late_sender(const memory_store_t *store, int index)
+{
+    return APR_ARRAY_IDX(store->late, index, write_t).sender;
 }
 
 apr_status_t memory_store_land(memory_store_t *store, int index)
@@ -373,7 +428,8 @@ void memory_store_restart(memory_store_t *store)
 {
     store->records = apr_hash_make(store->pool);
     store->late = apr_array_make(store->pool, 4, sizeof(write_t));
-    store->last_cas = 0;
+    store->versions = apr_hash_make(store->pool);
+    store->start += START_STEP;
 }
 
 apr_uint64_t memory_store_operations(const memory_store_t *store)
@@ -389,4 +445,38 @@ apr_status_t memory_store_peek(memory_store_t *store, const char *key,
     *value = record != NULL ? record->value : NULL;
     *length = record != NULL ? record->length : 0;
     return record != NULL ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+/* ---- Digest ---- */
+
+static apr_uint64_t digest_write(const write_t *write)
+{
+    return digest_add(digest_add(digest_text(write->key), write->cas),
+                      digest_bytes(write->value, write->length));
+}
+
+apr_uint64_t memory_store_digest(memory_store_t *store)
+{
+    apr_uint64_t sum = store->start;
+    apr_hash_index_t *index;
+    int i;
+
+    for (index = apr_hash_first(NULL, store->records); index != NULL;
+         index = apr_hash_next(index)) {
+        const record_t *record = apr_hash_this_val(index);
+        apr_uint64_t digest = digest_text(apr_hash_this_key(index));
+
+        digest = digest_add(digest, (apr_uint64_t)record->expires);
+        sum += digest_add(digest, digest_bytes(record->value, record->length));
+    }
+    for (index = apr_hash_first(NULL, store->versions); index != NULL;
+         index = apr_hash_next(index)) {
+        sum += digest_add(digest_text(apr_hash_this_key(index)),
+                          *(apr_uint64_t *)apr_hash_this_val(index));
+    }
+    for (i = 0; i < store->late->nelts; i++) {
+        sum += digest_add(digest_write(&APR_ARRAY_IDX(store->late, i, write_t)),
+                          1);
+    }
+    return digest_add(sum, (apr_uint64_t)store->now);
 }

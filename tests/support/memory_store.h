@@ -3,11 +3,11 @@
  * @file memory_store.h
  * @brief A store in memory, with a clock and a fate of the test's making.
  *
- * It keeps the contract of locks_store.h as memcached does: CAS values count
- * up from 1 over all keys, lifetimes end on whole seconds, nothing survives a
- * restart. It is deterministic and for one thread, but not for one caller
- * only: a hook may run other sessions, and so other requests, in the middle
- * of an operation's round trip.
+ * It keeps the contract of locks_store.h: CAS values count up for each key,
+ * lifetimes end on whole seconds, nothing survives a restart. It is
+ * deterministic and for one thread, but not for one caller only: a hook may run
+ * other sessions, and so other requests, in the middle of an operation's round
+ * trip.
  */
 #ifndef MEMORY_STORE_H
 #define MEMORY_STORE_H
@@ -93,11 +93,20 @@ void memory_store_hook(memory_store_t *store, memory_store_before_fn *before,
  */
 void memory_store_failures_time_out(memory_store_t *store, int yes);
 
+/** Decides whether a fetch of several keys reads one after the other, each an
+ *  operation to the hooks, as several servers or threads of one may. */
+void memory_store_splits_fetches(memory_store_t *store, int yes);
+
 /** Moves the clock by which lifetimes end. */
 void memory_store_advance(memory_store_t *store, apr_interval_time_t time);
 
 /** How many late writes are on their way. */
 int memory_store_late(const memory_store_t *store);
+
+/** The key of a late write, and who sent it. */
+const char *memory_store_late_key(const memory_store_t *store, int index);
+const locks_store_session_t *
+memory_store_late_sender(const memory_store_t *store, int index);
 
 /**
  * Lets a late write land, if its condition holds now.
@@ -109,7 +118,7 @@ apr_status_t memory_store_land(memory_store_t *store, int index);
 /** Forgets a key, as eviction does. */
 void memory_store_evict(memory_store_t *store, const char *key);
 
-/** Forgets everything, late writes too; CAS values begin again at 1. */
+/** Forgets everything, late writes too. */
 void memory_store_restart(memory_store_t *store);
 
 /** How many operations there were, those that fared badly too. */
@@ -119,5 +128,9 @@ apr_uint64_t memory_store_operations(const memory_store_t *store);
  *  operation. APR_NOTFOUND. */
 apr_status_t memory_store_peek(memory_store_t *store, const char *key,
                                const char **value, apr_size_t *length);
+
+/** A number that two stores in the same state share, and hardly any two in
+ *  different ones. */
+apr_uint64_t memory_store_digest(memory_store_t *store);
 
 #endif

@@ -119,8 +119,9 @@ static apr_array_header_t *list(world_t *world, const char *course)
 {
     locks_operation_t *op = begin(world);
     apr_array_header_t *locks = NULL;
+    apr_time_t time;
 
-    if (locks_list(op, &locks, course) != APR_SUCCESS) {
+    if (locks_list(op, &locks, &time, course) != APR_SUCCESS) {
         locks = NULL;
     }
     end(world, op);

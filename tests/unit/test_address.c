@@ -85,6 +85,8 @@ static const struct {
     {"[::g]", "no IPv6 address"},
     {"/run/x.sock", "write unix:/run/x.sock"},
     {"unix:", "absolute path"},
+    {"unix", "absolute path"},
+    {"a,unix,b", "absolute path"},
     {"unix:/", "absolute path"},
     {"unix:run/x", "absolute path"},
     {"a,a", "listed twice"},

@@ -85,22 +85,6 @@ START_TEST(a_list_keeps_its_order)
 }
 END_TEST
 
-START_TEST(a_list_leaves_out_what_is_over)
-{
-    with_locks();
-    push(1, NOW - 1);
-    push(2, NOW);
-    push(3, NOW + 999);
-    ck_assert_str_eq(locks_reply_list(locks, NOW, pool), "[]");
-    push(4, NOW + 1000);
-    push(5, NOW + 999);
-    push(6, NOW + 2000);
-    push(7, 0);
-    ck_assert_str_eq(locks_reply_list(locks, NOW, pool),
-                     "[" TEXT(4, 1) ", " TEXT(6, 2) "]");
-}
-END_TEST
-
 START_TEST(a_long_list_is_whole)
 {
     const char *text;
@@ -150,7 +134,6 @@ int main(void)
     tcase_add_test(tcase, what_users_chose_is_escaped);
     tcase_add_test(tcase, an_empty_list_is_an_array);
     tcase_add_test(tcase, a_list_keeps_its_order);
-    tcase_add_test(tcase, a_list_leaves_out_what_is_over);
     tcase_add_test(tcase, a_long_list_is_whole);
     tcase_add_loop_test(tcase, an_error_is_an_object, 0, COUNT(errors));
     return unit_run(suite);
