@@ -84,9 +84,9 @@ typedef struct locks_store_item_t {
     /** Out: the value's bytes. */
     apr_size_t length;
     /** Out: the CAS value; 0 if the server gives none, and then no cas will
-     *  succeed. It is good for the start of the server that gave it: after a
-     *  restart, when memcached counts from 1 again, a cas with it is never
-     *  #LOCKS_STORE_DONE. */
+     *  succeed. It is good in the session that read it, while the server
+     *  runs: after a restart, when memcached counts from 1 again, a cas with
+     *  it is never #LOCKS_STORE_DONE. */
     apr_uint64_t cas;
 } locks_store_item_t;
 
@@ -108,6 +108,14 @@ typedef struct locks_store_session_t {
     /** Time spent waiting so far, in microseconds; counts against the
      *  session's budget. A caller may add what it waited elsewhere. */
     apr_interval_time_t waited;
+    /** What became known in this session of a server that answers no more,
+     *  and of one that answers again: for an administrator to see once,
+     *  whatever the session is for. NULL for nothing; in its pool. */
+    const char *alarm;
+    const char *all_clear;
+    /** Does the last failure follow from an alarm that was given before? Then
+     *  the log need not say so for every request. */
+    int is_known_failure;
 } locks_store_session_t;
 
 /** How a store is provided. All members are required. */

@@ -17,10 +17,16 @@ struct locks_memcached_client_t {
     memcached_result_st result;
     int connected;
     int answered;
+    /** How often the client was opened: tells its connections apart. */
+    apr_uint16_t opened;
     /** How the last step that failed ended, and errno's value of it. */
     memcached_return_t code;
     int error;
 };
+
+/** Where a CAS value has the number of the connection that it was read on.
+ *  memcached counts them from 1 at each start, so its own never get there. */
+#define CONNECTION_SHIFT 48
 
 struct locks_memcached_ring_t {
     memcached_st *library;
@@ -78,6 +84,7 @@ apr_status_t locks_memcached_open(locks_memcached_client_t *client)
     client->library = library;
     client->connected = 0;
     client->answered = 0;
+    client->opened++;
     return APR_SUCCESS;
 }
 
@@ -196,6 +203,16 @@ locks_memcached_result_e locks_memcached_ask(locks_memcached_client_t *client,
                                      : broken(client, code);
 }
 
+/** A server that starts anew counts CAS values from 1 again, and ends its
+ *  connections: so a CAS value goes with its connection. 0 for none. */
+static apr_uint64_t bind_cas(const locks_memcached_client_t *client,
+                             apr_uint64_t cas)
+{
+    return cas == 0 || cas >> CONNECTION_SHIFT != 0
+               ? 0
+               : cas | (apr_uint64_t)client->opened << CONNECTION_SHIFT;
+}
+
 /** Is there still an answer to come? If not, the library would call a lost
  *  connection the end of the answers. */
 static int expects_answer(const locks_memcached_client_t *client)
@@ -226,7 +243,7 @@ locks_memcached_answer(locks_memcached_client_t *client,
         value->key = result->item_key;
         value->bytes = memcached_result_value(result);
         value->length = memcached_result_length(result);
-        value->cas = memcached_result_cas(result);
+        value->cas = bind_cas(client, memcached_result_cas(result));
         return LOCKS_MEMCACHED_OK;
     }
     if (code == MEMCACHED_END) {
@@ -275,6 +292,10 @@ locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
                                              apr_uint64_t cas,
                                              apr_uint32_t lifetime)
 {
+    if (cas >> CONNECTION_SHIFT != client->opened) {
+        return LOCKS_MEMCACHED_LOST;
+    }
+    cas &= ((apr_uint64_t)1 << CONNECTION_SHIFT) - 1;
     return stored(client,
                   memcached_cas(client->library, key, strlen(key), value,
                                 length, (time_t)lifetime, 0, cas));

@@ -90,7 +90,8 @@ locks_memcached_result_e locks_memcached_add(locks_memcached_client_t *client,
                                              apr_size_t length,
                                              apr_uint32_t lifetime);
 
-/** Replaces a value that still has this CAS value, which must not be 0. */
+/** Replaces a value that still has this CAS value, which must not be 0. LOST,
+ *  and nothing is sent, if it was read on an earlier connection. */
 locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
                                              const char *key, const char *value,
                                              apr_size_t length,

@@ -175,6 +175,7 @@ static int settle(plan_t *plan, share_t *share)
 
     share->pending = 0;
     if (share->result == LOCKS_MEMCACHED_OK) {
+        locks_memcached_heard(plan->session, share->server);
         return 0;
     }
     for (i = 0; i < share->count; i++) {

@@ -204,6 +204,7 @@ static int timeout_in_ms(const locks_memcached_session_t *session)
 void locks_memcached_clear(locks_memcached_session_t *session)
 {
     session->blamed = 0;
+    session->base.is_known_failure = 0;
 }
 
 void locks_memcached_blame(locks_memcached_session_t *session,
@@ -226,12 +227,50 @@ static void blame_server(locks_memcached_session_t *session, int server,
 int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
                             locks_store_purpose_e purpose)
 {
-    if (purpose == LOCKS_STORE_ORDINARY && session->timed_out[server]) {
+    if (purpose != LOCKS_STORE_ORDINARY) {
+        return 1;
+    }
+    if (session->timed_out[server]) {
         blame_server(session, server, "it timed out before in this request",
                      "is it overloaded or stopped?");
         return 0;
     }
+    if (locks_breaker_advise(&session->store->breakers[server],
+                             locks_deadline_now()) == LOCKS_BREAKER_LEAVE) {
+        blame_server(session, server, "it answers no more, as logged before",
+                     "it is asked again from time to time");
+        session->base.is_known_failure = 1;
+        return 0;
+    }
     return 1;
+}
+
+void locks_memcached_heard(locks_memcached_session_t *session, int server)
+{
+    if (locks_breaker_answered(&session->store->breakers[server])) {
+        session->base.all_clear =
+            apr_psprintf(session->pool, "memcached %s answers again",
+                         name_of(session, server));
+    }
+}
+
+/** One session in this process, and no request besides, tells of a server
+ *  that hangs. Connections that are refused cost nobody any time: they are
+ *  tried each time, so that a server that comes back is used at once. */
+static void note_timeout(locks_memcached_session_t *session, int server)
+{
+    session->timed_out[server] = 1;
+    if (locks_breaker_timed_out(&session->store->breakers[server],
+                                locks_deadline_now())) {
+        session->base.alarm = apr_psprintf(
+            session->pool,
+            "memcached %s did not answer %d times in a row within %d ms: "
+            "requests that need it are now refused at once, until it answers "
+            "one that is let through every %d s at least; is it overloaded "
+            "or stopped, or LocksStoreTimeout too short?",
+            name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
+            timeout_in_ms(session), (int)apr_time_sec(LOCKS_BREAKER_PAUSE_MAX));
+    }
 }
 
 void locks_memcached_failed(locks_memcached_session_t *session, int server,
@@ -243,10 +282,11 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
 
     switch (result) {
     case LOCKS_MEMCACHED_REFUSED:
+        locks_memcached_heard(session, server);
         cure = "give it more memory (-m) or longer items (-I)";
         break;
     case LOCKS_MEMCACHED_TIMEOUT:
-        session->timed_out[server] = 1;
+        note_timeout(session, server);
         what = apr_psprintf(session->pool, "no answer within %d ms",
                             milliseconds(session->deadline - session->began));
         cure = "is it overloaded or stopped, or LocksStoreTimeout too short?";
@@ -255,6 +295,7 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
         cure = "is it running, and does LocksStore name its address?";
         break;
     default:
+        locks_memcached_heard(session, server);
         cure = "is it a memcached, and what does it log?";
         break;
     }

@@ -10,6 +10,7 @@
 #ifndef LOCKS_MEMCACHED_SESSION_H
 #define LOCKS_MEMCACHED_SESSION_H
 
+#include "locks_breaker.h"
 #include "locks_deadline.h"
 #include "locks_memcached_client.h"
 #include "locks_store.h"
@@ -28,6 +29,8 @@ typedef struct locks_memcached_store_t {
     apr_interval_time_t timeout;
     /** The most sets that may be in use at once. */
     int threads;
+    /** By server; shared by all threads. */
+    locks_breaker_t *breakers;
     /** The sets that were made, and how many. */
     struct locks_memcached_set_t **made;
     _Atomic int count;
@@ -84,7 +87,8 @@ void locks_memcached_clear(locks_memcached_session_t *session);
 void locks_memcached_blame(locks_memcached_session_t *session,
                            const char *reason);
 
-/** May this server be asked, or did it time out before? */
+/** May this server be asked, or did it time out before, for this session or
+ *  for too many others? */
 int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
                             locks_store_purpose_e purpose);
 
@@ -103,6 +107,9 @@ locks_memcached_ready(locks_memcached_session_t *session, int server);
 /** Begins and ends the time in which clients talk to their servers. */
 void locks_memcached_arm(locks_memcached_session_t *session);
 void locks_memcached_disarm(locks_memcached_session_t *session);
+
+/** Notes that a server answered, whatever it said. */
+void locks_memcached_heard(locks_memcached_session_t *session, int server);
 
 /**
  * Notes that a step failed: gives the reason, remembers a timeout, and closes

@@ -38,6 +38,8 @@ static const char *create(locks_store_t **store, const char *arguments,
     created->base.provider = &locks_memcached_provider;
     created->addresses = addresses;
     created->timeout = timeout;
+    created->breakers = apr_pcalloc(pool, (apr_size_t)addresses->nelts *
+                                              sizeof(*created->breakers));
     *store = &created->base;
     return NULL;
 }
@@ -149,6 +151,8 @@ static apr_status_t talk(locks_memcached_session_t *session, int server,
     if (status == LOCKS_STORE_UNREACHABLE || status == LOCKS_STORE_UNKNOWN ||
         status == LOCKS_STORE_REFUSED) {
         locks_memcached_failed(session, server, result);
+    } else {
+        locks_memcached_heard(session, server);
     }
     return status;
 }

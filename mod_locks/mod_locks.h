@@ -74,6 +74,12 @@ int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server);
 void locks_stores_start(apr_pool_t *pchild, server_rec *main_server);
 
+/** Ends a session with a store, and logs what it learned of its servers. */
+void locks_store_close(locks_store_session_t *session, const request_rec *r);
+
+/** How loud the log is to be about the session's last failure. */
+int locks_store_log_level(const locks_store_session_t *session);
+
 /* ---- Our own locations, and JSON for what others refuse there
  *      (mod_locks_location.c) ---- */
 

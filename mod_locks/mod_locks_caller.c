@@ -86,10 +86,22 @@ void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
     }
 }
 
+static void note_failure(const locks_store_item_t *item,
+                         const locks_store_session_t *session,
+                         const request_rec *r)
+{
+    if (item->status != LOCKS_STORE_DONE &&
+        item->status != LOCKS_STORE_ABSENT) {
+        ap_log_rerror(APLOG_MARK, locks_store_log_level(session), 0, r,
+                      "locks: the session store is unavailable: %s",
+                      session->provider->reason(session));
+    }
+}
+
 /** Reads the session's key: from the lock store it travelled with the first
  *  round trip. */
 static void read_session(locks_store_item_t *item, locks_operation_t *op,
-                         const request_rec *r, const char **why)
+                         const request_rec *r)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
     locks_store_t *store = config->session_store;
@@ -97,16 +109,16 @@ static void read_session(locks_store_item_t *item, locks_operation_t *op,
 
     if (store == config->store) {
         locks_read(op, item, 1);
-        *why = op->store->provider->reason(op->store);
+        note_failure(item, op->store, r);
         return;
     }
     session = store->provider->open(store, r->pool);
     store->provider->fetch(session, item, 1, LOCKS_STORE_ORDINARY);
-    *why = store->provider->reason(session);
+    note_failure(item, session, r);
     /* A request has one budget, however many stores it asks. */
     op->store->waited += session->waited;
     op->store->round_trips += session->round_trips;
-    store->provider->close(session);
+    locks_store_close(session, r);
 }
 
 static int judge_sid(locks_caller_t *caller, const locks_claim_t *claim,
@@ -116,15 +128,12 @@ static int judge_sid(locks_caller_t *caller, const locks_claim_t *claim,
     locks_store_item_t item = {.key = claim->session_key,
                                .status = LOCKS_STORE_ABSENT};
     locks_session_t *session = NULL;
-    const char *why = "";
     apr_status_t rv;
 
     if (item.key != NULL) {
-        read_session(&item, op, r, &why);
+        read_session(&item, op, r);
     }
     if (item.status != LOCKS_STORE_DONE && item.status != LOCKS_STORE_ABSENT) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "locks: the session store is unavailable: %s", why);
         return HTTP_SERVICE_UNAVAILABLE;
     }
     rv = config->sessions->judge(

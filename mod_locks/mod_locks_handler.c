@@ -81,8 +81,8 @@ static int refuse_for_catalog(exchange_t *exchange)
 /** Notes what a failed operation of the protocol is answered with. */
 static int refuse_operation(exchange_t *exchange)
 {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, exchange->r,
-                  "locks: the lock store is unavailable: %s",
+    ap_log_rerror(APLOG_MARK, locks_store_log_level(exchange->op->store), 0,
+                  exchange->r, "locks: the lock store is unavailable: %s",
                   exchange->op->why);
     return refuse_for_store(exchange);
 }
@@ -429,7 +429,7 @@ static void close_exchange(const exchange_t *exchange)
     const locks_operation_t *op = exchange->op;
 
     if (op != NULL) {
-        op->store->provider->close(op->store);
+        locks_store_close(op->store, exchange->r);
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
                       "locks: %s %s: %d after %u round trips to the store in "
                       "%" APR_TIME_T_FMT " us, %u retries, %u fences",

@@ -113,6 +113,24 @@ static void start_once(apr_hash_t *started, locks_store_t *store,
     }
 }
 
+void locks_store_close(locks_store_session_t *session, const request_rec *r)
+{
+    if (session->alarm != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "locks: %s",
+                      session->alarm);
+    }
+    if (session->all_clear != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "locks: %s",
+                      session->all_clear);
+    }
+    session->provider->close(session);
+}
+
+int locks_store_log_level(const locks_store_session_t *session)
+{
+    return session->is_known_failure ? APLOG_INFO : APLOG_ERR;
+}
+
 void locks_stores_start(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_hash_t *started = apr_hash_make(pchild);

@@ -138,7 +138,14 @@ END_TEST
 
 START_TEST(cas_of_an_absent_key_is_absent)
 {
-    ck_assert_int_eq(cas("contract:absent", "v", 1), LOCKS_STORE_ABSENT);
+    locks_store_item_t item;
+
+    ck_assert_int_eq(store->provider->add(session, "contract:absent", "v", 1, 3,
+                                          LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_DONE);
+    item = fetched("contract:absent");
+    target->pass(store, 4);
+    ck_assert_int_eq(cas("contract:absent", "v", item.cas), LOCKS_STORE_ABSENT);
     ck_assert_int_eq(fetched("contract:absent").status, LOCKS_STORE_ABSENT);
 }
 END_TEST

@@ -2,6 +2,7 @@
 /* What the store on memcached says when servers fail, stop, lie or trickle:
  * never "absent" for what was not answered, never another's answer, and no
  * wait longer than the timeout. */
+#include "locks_breaker.h"
 #include "locks_memcached.h"
 #include "servers.h"
 
@@ -180,12 +181,14 @@ START_TEST(answers_to_writes_are_told_apart)
         {.answer = "NOT_STORED\r\n"},
         {.answer = "SERVER_ERROR out of memory storing object\r\n"},
         {.answer = "SERVER_ERROR object too large for cache\r\n"},
+        {.answer = "VALUE a 0 1 7\r\nv\r\nEND\r\n"},
         {.answer = "STORED\r\n"},
         {.answer = "EXISTS\r\n"},
         {.answer = "NOT_FOUND\r\n"},
         {.answer = "SERVER_ERROR out of memory storing object\r\n"},
     };
     fake_t *fake = fake_start(pool, steps, COUNT(steps));
+    apr_uint64_t seen;
 
     use(fake_address(fake), 1);
     ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY), LOCKS_STORE_DONE);
@@ -193,10 +196,11 @@ START_TEST(answers_to_writes_are_told_apart)
     ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY), LOCKS_STORE_REFUSED);
     ck_assert_ptr_nonnull(strstr(reason(), "out of memory"));
     ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY), LOCKS_STORE_REFUSED);
-    ck_assert_int_eq(cas("a", "v", 7), LOCKS_STORE_DONE);
-    ck_assert_int_eq(cas("a", "v", 7), LOCKS_STORE_LOST);
-    ck_assert_int_eq(cas("a", "v", 7), LOCKS_STORE_ABSENT);
-    ck_assert_int_eq(cas("a", "v", 7), LOCKS_STORE_REFUSED);
+    seen = fetched("a", LOCKS_STORE_ORDINARY).cas;
+    ck_assert_int_eq(cas("a", "v", seen), LOCKS_STORE_DONE);
+    ck_assert_int_eq(cas("a", "v", seen), LOCKS_STORE_LOST);
+    ck_assert_int_eq(cas("a", "v", seen), LOCKS_STORE_ABSENT);
+    ck_assert_int_eq(cas("a", "v", seen), LOCKS_STORE_REFUSED);
     /* None of them puts the connection in doubt. */
     ck_assert_int_eq(fake_connections(fake), 1);
 }
@@ -513,6 +517,56 @@ static memcached_st *plain_client(server_t *const *servers, int count)
     return client;
 }
 
+/** A store with two sessions, whose server has started anew since the first
+ *  of them read a CAS value, and has the same CAS value again. */
+static locks_store_session_t *outlive(locks_store_item_t *item)
+{
+    static const char *const options[] = {NULL};
+    server_t *server = server_start(pool, options);
+    locks_store_session_t *other;
+
+    use(server->address, 2);
+    ck_assert_int_eq(add("a", "ours", LOCKS_STORE_ORDINARY), LOCKS_STORE_DONE);
+    *item = fetched("a", LOCKS_STORE_ORDINARY);
+    server_restart(server);
+    other = store->provider->open(store, pool);
+    ck_assert_int_eq(store->provider->add(other, "a", "theirs", 6, LIFETIME,
+                                          LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_DONE);
+    return other;
+}
+
+/** The value that the other session stored is there. */
+static void assert_theirs(locks_store_session_t *other)
+{
+    locks_store_item_t item = {.key = "a"};
+
+    store->provider->fetch(other, &item, 1, LOCKS_STORE_ORDINARY);
+    ck_assert_int_eq(item.status, LOCKS_STORE_DONE);
+    ck_assert_str_eq(item.value, "theirs");
+}
+
+START_TEST(a_cas_value_ends_with_its_server)
+{
+    locks_store_item_t item;
+    locks_store_session_t *other = outlive(&item);
+
+    ck_assert_int_eq(cas("a", "again", item.cas), LOCKS_STORE_UNKNOWN);
+    assert_theirs(other);
+}
+END_TEST
+
+START_TEST(a_cas_value_is_not_used_on_another_connection)
+{
+    locks_store_item_t item;
+    locks_store_session_t *other = outlive(&item);
+
+    ck_assert_int_eq(status_of("b"), LOCKS_STORE_ABSENT);
+    ck_assert_int_eq(cas("a", "again", item.cas), LOCKS_STORE_LOST);
+    assert_theirs(other);
+}
+END_TEST
+
 START_TEST(keys_lie_where_other_clients_look)
 {
     enum { SERVERS = 3, KEYS = 1000 };
@@ -576,6 +630,100 @@ START_TEST(a_dead_server_leaves_the_others_keys)
     ck_assert_int_lt(unreachable, KEYS);
     ck_assert_ptr_nonnull(strstr(reason(), dying->address));
     ck_assert_uint_eq(session->round_trips, 1);
+}
+END_TEST
+
+/** How a session that asks for a key fares. */
+static locks_store_session_t *asked(const char *key)
+{
+    use_new_session();
+    (void)status_of(key);
+    return session;
+}
+
+/** Lets a server hang until nobody asks it any more. */
+static void open_breaker(server_t *server, const char *key)
+{
+    int i;
+
+    server_hang(server);
+    for (i = 1; i < LOCKS_BREAKER_TIMEOUTS; i++) {
+        ck_assert_ptr_null(asked(key)->alarm);
+    }
+    ck_assert_ptr_nonnull(strstr(asked(key)->alarm, server->address));
+}
+
+START_TEST(a_hung_server_is_left_alone_after_some_timeouts)
+{
+    static const char *const options[] = {NULL};
+    server_t *server = server_start(pool, options);
+    apr_time_t began;
+
+    use(server->address, 1);
+    open_breaker(server, "a");
+    began = apr_time_now();
+    ck_assert_ptr_null(asked("a")->alarm);
+    ck_assert(session->is_known_failure);
+    ck_assert_ptr_nonnull(strstr(reason(), "answers no more"));
+    ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_UNREACHABLE);
+    ck_assert_msg(apr_time_now() - began < TIMEOUT / 2, "it was asked");
+    server_continue(server);
+}
+END_TEST
+
+START_TEST(a_server_that_goes_on_is_found_within_the_longest_pause)
+{
+    static const char *const options[] = {NULL};
+    server_t *server = server_start(pool, options);
+    apr_time_t end;
+
+    use(server->address, 1);
+    open_breaker(server, "a");
+    /* Some pauses, so that they have become longer. */
+    apr_sleep(LOCKS_BREAKER_PAUSE_MIN);
+    (void)asked("a");
+    server_continue(server);
+    end = apr_time_now() + LOCKS_BREAKER_PAUSE_MAX + slack();
+    while (status_of("a") != LOCKS_STORE_ABSENT) {
+        ck_assert(apr_time_now() < end);
+        apr_sleep(10 * MS);
+        use_new_session();
+    }
+    ck_assert_ptr_nonnull(strstr(session->all_clear, "answers again"));
+    ck_assert_ptr_null(asked("a")->all_clear);
+}
+END_TEST
+
+START_TEST(what_became_of_a_write_is_asked_all_the_same)
+{
+    static const char *const options[] = {NULL};
+    server_t *server = server_start(pool, options);
+
+    use(server->address, 1);
+    open_breaker(server, "a");
+    server_continue(server);
+    use_new_session();
+    ck_assert_int_eq(fetched("a", LOCKS_STORE_SETTLE).status,
+                     LOCKS_STORE_ABSENT);
+    ck_assert_ptr_nonnull(session->all_clear);
+}
+END_TEST
+
+START_TEST(slow_answers_between_good_ones_open_nothing)
+{
+    static const char *const options[] = {NULL};
+    server_t *server = server_start(pool, options);
+    int i;
+
+    use(server->address, 1);
+    for (i = 0; i < 2 * LOCKS_BREAKER_TIMEOUTS; i++) {
+        server_hang(server);
+        ck_assert_ptr_null(asked("a")->alarm);
+        server_continue(server);
+        use_new_session();
+        ck_assert_int_eq(status_of("a"), LOCKS_STORE_ABSENT);
+    }
 }
 END_TEST
 
@@ -781,8 +929,15 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_read_is_repeated_only_once);
     tcase_add_test(tcase, a_write_on_a_dead_connection_is_unknown);
     tcase = add_case(suite, "pools");
+    tcase_add_test(tcase, a_cas_value_ends_with_its_server);
+    tcase_add_test(tcase, a_cas_value_is_not_used_on_another_connection);
     tcase_add_test(tcase, keys_lie_where_other_clients_look);
     tcase_add_loop_test(tcase, a_dead_server_leaves_the_others_keys, 0, 2);
+    tcase_add_test(tcase, a_hung_server_is_left_alone_after_some_timeouts);
+    tcase_add_test(tcase,
+                   a_server_that_goes_on_is_found_within_the_longest_pause);
+    tcase_add_test(tcase, what_became_of_a_write_is_asked_all_the_same);
+    tcase_add_test(tcase, slow_answers_between_good_ones_open_nothing);
     tcase_add_test(tcase, two_hung_servers_cost_one_timeout);
     tcase = add_case(suite, "how memcached and the store run");
     tcase_add_test(tcase, memcached_without_cas_is_told);
