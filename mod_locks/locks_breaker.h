@@ -23,9 +23,10 @@
 #define LOCKS_BREAKER_TIMEOUTS 3
 /** The first pause before a server is tried again; each further one is twice
  *  as long, up to the longest. So a server that is back is found within the
- *  longest pause. */
-#define LOCKS_BREAKER_PAUSE_MIN apr_time_from_msec(250)
-#define LOCKS_BREAKER_PAUSE_MAX apr_time_from_sec(2)
+ *  longest pause: short, since a try costs one request a timeout and the
+ *  others nothing. */
+#define LOCKS_BREAKER_PAUSE_MIN apr_time_from_msec(125)
+#define LOCKS_BREAKER_PAUSE_MAX apr_time_from_msec(500)
 
 /** All zero: closed. */
 typedef struct locks_breaker_t {

@@ -266,10 +266,10 @@ static void note_timeout(locks_memcached_session_t *session, int server)
             session->pool,
             "memcached %s did not answer %d times in a row within %d ms: "
             "requests that need it are now refused at once, until it answers "
-            "one that is let through every %d s at least; is it overloaded "
+            "one that is let through every %d ms at least; is it overloaded "
             "or stopped, or LocksStoreTimeout too short?",
             name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
-            timeout_in_ms(session), (int)apr_time_sec(LOCKS_BREAKER_PAUSE_MAX));
+            timeout_in_ms(session), milliseconds(LOCKS_BREAKER_PAUSE_MAX));
     }
 }
 

@@ -39,6 +39,15 @@ MPM_SETTINGS = {
     MaxSpareServers 20
     MaxRequestWorkers 60
 """,
+    # One child, so that all threads share what a child knows.
+    "one child": """
+    StartServers 1
+    ServerLimit 1
+    ThreadsPerChild 16
+    MaxRequestWorkers 16
+    MinSpareThreads 1
+    MaxSpareThreads 16
+""",
     # One worker alone, so that requests are served with the same handles.
     "single": """
     StartServers 1
@@ -106,7 +115,8 @@ class Httpd:
     # ---- Configuration ----
 
     def _load_modules(self):
-        mpm = "prefork" if self.mpm == "single" else self.mpm
+        mpm = {"single": "prefork", "one child": "event"}.get(self.mpm,
+                                                              self.mpm)
         for name in (f"mpm_{mpm}", *self.modules):
             if f"mod_{name}.c" not in built_in():
                 yield (f"LoadModule {name}_module"
