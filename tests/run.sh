@@ -21,6 +21,7 @@ need_servers
 need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'
+need faketime libfaketime command -v faketime
 install_missing
 
 failed=

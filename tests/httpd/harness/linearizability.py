@@ -80,9 +80,15 @@ def linearize(calls):
 
 
 def _steps(calls, done, first, state, wipes):
+    """What may follow. A call that can come now and changes nothing need not
+    come later: then there is no other way to try."""
+    steps = []
     for number in _candidates(calls, done, first):
         for after in outcomes(state, calls[number], wipes):
-            yield number, after
+            if calls[number].end != FOREVER and after.key() == state.key():
+                return iter([(number, state)])
+            steps.append((number, after))
+    return iter(steps)
 
 
 def explain(calls, longest):
