@@ -144,7 +144,8 @@ static const char *parse_ipv6(locks_address_t *address, span_t entry,
         rest.length = entry.length - host.length - 2;
         address->host = text_of(host, pool);
     }
-    if (end == NULL || !is_ipv6(address->host, pool) ||
+    if (end == NULL || strlen(address->host) > LOCKS_ADDRESS_HOST_MAX ||
+        !is_ipv6(address->host, pool) ||
         (rest.length > 0 && rest.start[0] != ':')) {
         return apr_psprintf(pool,
                             "'%s' is no IPv6 address in brackets: write "

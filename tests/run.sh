@@ -16,12 +16,20 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 python=/usr/bin/python3
 build=$root/.build/test-$(id -u)
 
+# Does clang come with libFuzzer and the sanitizers?
+has_libfuzzer() {
+    printf '%s\n' 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long s)' \
+        '{ return s > 1 && !d; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null
+}
+
 need_build_tools
 need_servers
 need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'
 need faketime libfaketime command -v faketime
+need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
 
 failed=
@@ -32,6 +40,9 @@ build_module "$build" --enable-werror || die "the build failed"
 say "== make check =="
 make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
     failed="$failed make-check"
+
+say "== Fuzzing, a little =="
+make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
 
 say "== Tests against httpd =="
 # No cache and no byte code: nothing is left in the source tree.

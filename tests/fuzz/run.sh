@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Usage: sh tests/fuzz/run.sh build|run|merge [TARGET...]
+# Usage: sh tests/fuzz/run.sh build|run|all|merge [TARGET...]
 #
 # build  makes the targets with libFuzzer and sanitizers
 # run    gives each FUZZ_SECONDS (60), from the corpus and from what earlier
 #        runs found
+# all    builds and runs
 # merge  keeps what earlier runs found in the corpus, where it reaches new code
 #
 # Everything but the corpus is in FUZZ_BUILD (.build/fuzz of the source tree).
@@ -62,11 +63,16 @@ merge() {
         "$FUZZ_BUILD/found/$1"
 }
 
-[ $# -gt 0 ] || die "say build, run or merge"
+all() {
+    build "$1"
+    run "$1"
+}
+
+[ $# -gt 0 ] || die "say build, run, all or merge"
 what=$1
 shift
 [ $# -gt 0 ] || set -- body query record session_record address
 case $what in
-build | run | merge) for target in "$@"; do "$what" "$target"; done ;;
-*) die "say build, run or merge, not $what" ;;
+build | run | all | merge) for target in "$@"; do "$what" "$target"; done ;;
+*) die "say build, run, all or merge, not $what" ;;
 esac

@@ -143,6 +143,10 @@ START_TEST(lists_have_limits)
         parse(&addresses, repeated('h', LOCKS_ADDRESS_HOST_MAX)));
     ck_assert_ptr_nonnull(
         parse(&addresses, repeated('h', LOCKS_ADDRESS_HOST_MAX + 1)));
+    ck_assert_ptr_nonnull(
+        parse(&addresses,
+              apr_pstrcat(pool, "[fe80::1%",
+                          repeated('z', LOCKS_ADDRESS_HOST_MAX), "]", NULL)));
     ck_assert_ptr_null(
         parse(&addresses,
               apr_pstrcat(pool, "unix:/",
