@@ -22,7 +22,8 @@ MODULES = ("authz_core", "authz_user", "authz_host", "auth_basic",
 PASSWORD = "secret"
 # The signs of a child that crashed, in httpd's error log.
 CRASHES = ("exit signal", "AddressSanitizer", "runtime error:", "assertion",
-           "LeakSanitizer", "stack smashing", "corrupted", "free():")
+           "LeakSanitizer", "stack smashing", "corrupted", "free():",
+           "Invalid read", "Invalid write", "uninitialised")
 THREADS = """
     StartServers 2
     ServerLimit 4
@@ -200,8 +201,11 @@ class Httpd:
 
     def start(self):
         self.write_config()
+        # A tool that httpd is to run under.
+        wrapper = os.environ.get("LOCKS_WRAPPER", "").split()
         self._process = Process(
-            [program("apache2"), "-f", self._config_path, "-DFOREGROUND"],
+            [*wrapper, program("apache2"), "-f", self._config_path,
+             "-DFOREGROUND"],
             self._error_log, self._environment())
         eventually(self._answers, 20)
         return self

@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Usage: sh tests/sanitize.sh address|thread|valgrind [PYTEST-ARGUMENT...]
+#
+# address   make check and the tests against httpd, all built with the address
+#           and undefined behaviour sanitizers
+# thread    what runs in several threads, built with the thread sanitizer
+# valgrind  the tests against httpd with httpd under valgrind: no invalid
+#           access, and no definite loss that grows with requests
+#
+# Installs nothing: sh tests/run.sh has, but for valgrind.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+# shellcheck source=conf/prepare.sh
+. "$root/conf/prepare.sh"
+python=/usr/bin/python3
+threaded='tests/unit/test_breaker tests/unit/test_deadline
+    tests/contract/test_contract_memcached tests/contract/test_memcached_faults'
+
+# Runs the tests against httpd with the module of a build.
+against_httpd() {
+    LOCKS_MODULE=$1/objects/mod_locks/.libs/mod_locks.so
+    shift
+    PYTHONDONTWRITEBYTECODE=1
+    export LOCKS_MODULE PYTHONDONTWRITEBYTECODE
+    cd "$root"
+    "$python" -m pytest tests/httpd "$@"
+}
+
+[ $# -gt 0 ] || die "say address, thread or valgrind"
+kind=$1
+shift
+build=$root/.build/$kind-$(id -u)
+# What waits is slowed down as well.
+LOCKS_TEST_SLACK_MS=1000
+export LOCKS_TEST_SLACK_MS
+case $kind in
+address)
+    build_module "$build" --enable-werror --enable-sanitizers
+    make -C "$build/objects" check
+    # httpd frees little at its end, and some tests ask for absurd sizes.
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
+    LOCKS_PRELOAD=$("${CC:-cc}" -print-file-name=libasan.so)
+    export ASAN_OPTIONS LOCKS_PRELOAD
+    against_httpd "$build" "$@"
+    ;;
+thread)
+    build_module "$build" --enable-werror --enable-sanitizers=thread
+    # The simulation has no threads, and its coroutines confuse the sanitizer.
+    make -C "$build/objects" check TESTS="$(echo $threaded)"
+    ;;
+valgrind)
+    command -v valgrind >/dev/null || die "install valgrind"
+    build_module "$build" --enable-werror
+    LOCKS_WRAPPER="valgrind --quiet --trace-children=yes --error-exitcode=97
+        --suppressions=$root/tests/valgrind.supp"
+    export LOCKS_WRAPPER
+    against_httpd "$build" "$@"
+    ;;
+*) die "say address, thread or valgrind, not $kind" ;;
+esac
