@@ -189,7 +189,8 @@ class Httpd:
         preload = [os.environ.get("LOCKS_PRELOAD")]
         environment = {**os.environ}
         if self.clock is not None:
-            preload.append(faketime())
+            # First of all: the sanitizers' start asks for the time.
+            preload.insert(0, faketime())
             environment |= {"FAKETIME": self.clock,
                             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                             "DONT_FAKE_MONOTONIC": "1"}
