@@ -685,6 +685,7 @@ static apr_status_t find_slot(locks_operation_t *op,
 /** Looks for a lock that is not the user's, to tell whose it is: from the
  *  shard in its ID to courses, to slots, to its owner's lease. */
 static apr_status_t find_foreign(locks_operation_t *op, apr_uint64_t id,
+                                 const char *user,
                                  const locks_store_item_t *index_item)
 {
     locks_store_item_t item = {0};
@@ -708,9 +709,12 @@ static apr_status_t find_foreign(locks_operation_t *op, apr_uint64_t id,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return slot_state(op, &slot, &view.lease, course, op->asked) == SLOT_LIVE
-               ? LOCKS_EFOREIGN
-               : APR_NOTFOUND;
+    if (slot_state(op, &slot, &view.lease, course, op->asked) != SLOT_LIVE) {
+        return APR_NOTFOUND;
+    }
+    /* The user's own lease has come back since it was read: a write of it was
+     * under way when the store lost it. */
+    return strcmp(slot.owner, user) == 0 ? LOCKS_EAGAIN : LOCKS_EFOREIGN;
 }
 
 /** One try. */
@@ -733,7 +737,7 @@ static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
     if (view.lease.id != id) {
         /* The user's last ID was the user's own, whatever became of it. */
         return view.lease.last == id ? APR_NOTFOUND
-                                     : find_foreign(op, id, &items[1]);
+                                     : find_foreign(op, id, user, &items[1]);
     }
     if (op->asked >= view.lease.deadline) {
         return APR_NOTFOUND;

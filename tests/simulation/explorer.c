@@ -3,7 +3,6 @@
 
 #include "digest.h"
 
-
 /** The longest run: longer ones go round in circles. */
 #define DEPTH_MAX 600
 

@@ -69,7 +69,12 @@ typedef enum {
      *  found. */
     EVENT_INDEX_LOST,
     /** The store lost everything. */
-    EVENT_RESTART
+    EVENT_RESTART,
+    /** A write that was under way when its record was lost brought a user's
+     *  lock back. */
+    EVENT_RETURN,
+    /** Such a write brought back slots of a course, maybe older ones. */
+    EVENT_SLOTS_RETURN
 } event_kind_e;
 
 typedef struct event_t {
@@ -77,6 +82,10 @@ typedef struct event_t {
     int moment;
     /** The user or the course. */
     int which;
+    /** RETURN: the lock. */
+    int place;
+    apr_uint64_t id;
+    apr_time_t deadline;
     /** All hosts' clocks afterwards. */
     apr_time_t clocks[HOSTS];
 } event_t;

@@ -105,6 +105,7 @@ static void note_event(simulation_t *simulation, event_kind_e kind, int which)
         return;
     }
     event = &simulation->history.events[simulation->history.event_count++];
+    memset(event, 0, sizeof(*event));
     event->kind = kind;
     event->moment = simulation->moment;
     event->which = which;
@@ -137,6 +138,17 @@ static void let_pass(simulation_t *simulation, apr_interval_time_t time)
     }
 }
 
+static void note_return(simulation_t *simulation, int user)
+{
+    history_t *history = &simulation->history;
+    event_t *event;
+
+    note_event(simulation, EVENT_RETURN, user);
+    event = &history->events[history->event_count - 1];
+    event->id =
+        watch_lock(simulation->watch, user, &event->place, &event->deadline);
+}
+
 /** Has the watch look at the records. */
 static void look(simulation_t *simulation, int user, int is_loss)
 {
@@ -148,6 +160,8 @@ static void look(simulation_t *simulation, int user, int is_loss)
 
     if (wrong != NULL) {
         violate(simulation, wrong);
+    } else if (watch_returned(simulation->watch) >= 0) {
+        note_return(simulation, watch_returned(simulation->watch));
     }
 }
 
@@ -444,6 +458,19 @@ int simulation_moves(simulation_t *simulation, move_t list[MOVES_MAX],
     return moves.count;
 }
 
+/** Notes that a write of slots arrives after slots of the course were lost. */
+static void note_slots_return(simulation_t *simulation, const char *key)
+{
+    int course;
+
+    for (course = 0; course < COURSES; course++) {
+        if (watch_lost_slots(simulation->watch, course) &&
+            strcmp(key, watch_slots_key(simulation->watch, course)) == 0) {
+            note_event(simulation, EVENT_SLOTS_RETURN, course);
+        }
+    }
+}
+
 /** A write that was on its way arrives. */
 static void land(simulation_t *simulation, int which)
 {
@@ -458,6 +485,7 @@ static void land(simulation_t *simulation, int which)
             user = simulation->requests[i].what.user;
         }
     }
+    note_slots_return(simulation, memory_store_late_key(store, which));
     (void)memory_store_land(store, which);
     look(simulation, user, 0);
 }
@@ -667,6 +695,7 @@ apr_uint64_t simulation_digest(simulation_t *simulation)
         digest = digest_add(digest, event->kind);
         digest = digest_add(digest, (apr_uint64_t)event->which);
         digest = digest_add(digest, (apr_uint64_t)event->clocks[0]);
+        digest = digest_add(digest, event->id);
     }
     for (i = simulation->scenario->prior; i < simulation->count; i++) {
         digest = digest_add(

@@ -301,11 +301,13 @@ static int allows_read(const history_t *history, state_t *state,
                        const call_t *call)
 {
     const held_t *held = &state->held[call->user];
-    int is_here = held->id != 0 && !held->is_orphan &&
-                  COURSE_OF(held->place) == COURSE_OF(call->place);
+    int course = COURSE_OF(call->place);
+    int is_here = held->id != 0 && COURSE_OF(held->place) == course &&
+                  (!held->is_orphan || state->slots_returned[course]);
 
     if (call->answer == NOT_FOUND) {
-        return !is_here || may_have_ended(history, state, call, held, 0);
+        return !is_here || held->is_orphan ||
+               may_have_ended(history, state, call, held, 0);
     }
     return is_here && held->place == call->place &&
            may_be_live(history, state, call, held, 0) &&
@@ -385,6 +387,17 @@ void specification_pass(const history_t *history, state_t *state)
     case EVENT_RESTART:
         memset(state->held, 0, sizeof(state->held));
         state->index_lost = 1;
+        break;
+    case EVENT_RETURN:
+        state->held[event->which] = (held_t){.id = event->id,
+                                             .place = event->place,
+                                             .earliest = event->deadline,
+                                             .latest = event->deadline};
+        break;
+    case EVENT_SLOTS_RETURN:
+        /* Locks that they do not know may be listed, and stand in nobody's
+         * way. */
+        state->slots_returned[event->which] = 1;
         break;
     case EVENT_TIME:
     default:

@@ -30,6 +30,8 @@ typedef struct state_t {
     apr_uint64_t user_last[USERS];
     apr_uint64_t place_last[PLACES];
     int index_lost;
+    /** By course: have slots returned that were lost? */
+    int slots_returned[COURSES];
     /** How many events there were. */
     int events;
 } state_t;

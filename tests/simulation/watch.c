@@ -34,6 +34,10 @@ struct watch_t {
     apr_interval_time_t skew;
     records_t now;
     apr_uint64_t largest[PLACES];
+    /** Whose lease, and which course's slots, were lost at any time. */
+    int lease_lost[USERS];
+    int slots_lost[COURSES];
+    int returned;
 };
 
 watch_t *watch_make(const char *prefix, apr_pool_t *pool)
@@ -67,6 +71,8 @@ void watch_begin(watch_t *watch, apr_interval_time_t skew)
     watch->skew = skew;
     memset(&watch->now, 0, sizeof(watch->now));
     memset(watch->largest, 0, sizeof(watch->largest));
+    memset(watch->lease_lost, 0, sizeof(watch->lease_lost));
+    memset(watch->slots_lost, 0, sizeof(watch->slots_lost));
 }
 
 /* ---- Reading ---- */
@@ -206,16 +212,38 @@ static const char *find_shrunk(const watch_t *watch, const records_t *after)
     return NULL;
 }
 
+static void note_losses(watch_t *watch, const records_t *after)
+{
+    int i;
+
+    for (i = 0; i < USERS; i++) {
+        watch->lease_lost[i] |=
+            watch->now.leases[i].present && !after->leases[i].present;
+    }
+    for (i = 0; i < COURSES; i++) {
+        watch->slots_lost[i] |=
+            watch->now.slots_present[i] && !after->slots_present[i];
+    }
+}
+
 /** Locks that are there for the first time have IDs larger than all before
- *  them: so one that ended never comes back either. */
+ *  them: so one that ended never comes back either, but for one whose record
+ *  was lost while a write of it was under way. */
 static const char *note_new(watch_t *watch, const records_t *after)
 {
     int user;
 
+    watch->returned = -1;
     for (user = 0; user < USERS; user++) {
         const lease_now_t *lease = &after->leases[user];
 
         if (is_lock(after, user) && !is_same_lock(&watch->now, after, user)) {
+            if (lease->id == watch->largest[lease->place] &&
+                (watch->lease_lost[user] ||
+                 watch->slots_lost[COURSE_OF(lease->place)])) {
+                watch->returned = user;
+                continue;
+            }
             if (lease->id <= watch->largest[lease->place]) {
                 return "a lock came alive whose ID is not the largest of its "
                        "resource";
@@ -238,11 +266,22 @@ const char *watch_look(watch_t *watch, memory_store_t *store,
     if (wrong == NULL && !cause->is_loss) {
         wrong = find_shrunk(watch, &after);
     }
+    note_losses(watch, &after);
     if (wrong == NULL) {
         wrong = note_new(watch, &after);
     }
     watch->now = after;
     return wrong;
+}
+
+int watch_returned(const watch_t *watch)
+{
+    return watch->returned;
+}
+
+int watch_lost_slots(const watch_t *watch, int course)
+{
+    return watch->slots_lost[course];
 }
 
 apr_uint64_t watch_lock(const watch_t *watch, int user, int *place,

@@ -37,6 +37,12 @@ void watch_begin(watch_t *watch, apr_interval_time_t skew);
 const char *watch_look(watch_t *watch, memory_store_t *store,
                        const cause_t *cause, apr_pool_t *pool);
 
+/** Whose lock the last step brought back after a loss; -1 if nobody's. */
+int watch_returned(const watch_t *watch);
+
+/** Were a course's slots lost at any time? */
+int watch_lost_slots(const watch_t *watch, int course);
+
 /** The lock that a user's records show, its deadline apart; 0 if none. */
 apr_uint64_t watch_lock(const watch_t *watch, int user, int *place,
                         apr_time_t *deadline);
