@@ -254,9 +254,10 @@ void locks_memcached_heard(locks_memcached_session_t *session, int server)
     }
 }
 
-/** One session in this process, and no request besides, tells of a server
- *  that hangs. Connections that are refused cost nobody any time: they are
- *  tried each time, so that a server that comes back is used at once. */
+/** Counts a timeout; the session whose timeout was one too many raises the
+ *  alarm. Connections that are refused do not count, since they cost nobody
+ *  any time: they are tried each time, so that a server that comes back is
+ *  used at once. */
 static void note_timeout(locks_memcached_session_t *session, int server)
 {
     session->timed_out[server] = 1;

@@ -86,6 +86,7 @@ void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
     }
 }
 
+/** Logs why a session's key could not be read, if it could not. */
 static void note_failure(const locks_store_item_t *item,
                          const locks_store_session_t *session,
                          const request_rec *r)
