@@ -6,6 +6,14 @@ import pytest
 pytest.register_assert_rewrite("harness.contract")
 
 from harness.site import broken_site, running_site  # noqa: E402
+from history import tally  # noqa: E402
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tells how much the histories came to."""
+    for line in tally.lines():
+        terminalreporter.write_line(line)
+
 
 @pytest.fixture(scope="session")
 def site():
