@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -235,10 +236,14 @@ class Httpd:
                 and parent_of(entry) == self._process.pid]
 
     def kill_child(self, choose=random.choice):
-        """Ends one of httpd's children as a crash or the kernel would."""
-        child = choose(self.children())
-        self._killed.append(child)
-        os.kill(child, signal.SIGKILL)
+        """Ends one of httpd's children as a crash or the kernel would, if
+        there is one just now."""
+        children = self.children()
+        if children:
+            child = choose(children)
+            self._killed.append(child)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     def running(self):
         return self._process.running()

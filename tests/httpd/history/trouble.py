@@ -84,9 +84,7 @@ def emptied(hosts, chance, board):
 
 def killed(hosts, chance, board):
     """A child of one of the httpd is killed in the midst of its requests."""
-    httpd = chance.choice(hosts.sites).httpd
-    if httpd.children():
-        httpd.kill_child(chance.choice)
+    chance.choice(hosts.sites).httpd.kill_child(chance.choice)
     board.stop.wait(chance.uniform(0.1, 0.6))
 
 
