@@ -98,6 +98,23 @@ typedef struct locks_store_t {
     const locks_store_provider_t *provider;
 } locks_store_t;
 
+/** News of a store's servers, for an administrator to see once, whatever the
+ *  session that learned of it is for. */
+typedef enum {
+    /** A server answers no more and is left alone. */
+    LOCKS_STORE_ALARM,
+    /** It answers again. */
+    LOCKS_STORE_ALL_CLEAR
+} locks_store_news_e;
+
+/**
+ * Takes news at once, on the session's thread.
+ * @param baton as set in the session
+ * @param text  which server, what happened, what to do; in the session's pool
+ */
+typedef void locks_store_tell_fn(void *baton, locks_store_news_e news,
+                                 const char *text);
+
 /** One request's dealings with a store: its budget, what timed out, and the
  *  connections in use. Providers embed this as their first member. Used by
  *  one thread at a time. */
@@ -108,13 +125,12 @@ typedef struct locks_store_session_t {
     /** Time spent waiting so far, in microseconds; counts against the
      *  session's budget. A caller may add what it waited elsewhere. */
     apr_interval_time_t waited;
-    /** What became known in this session of a server that answers no more,
-     *  and of one that answers again: for an administrator to see once,
-     *  whatever the session is for. NULL for nothing; in its pool. */
-    const char *alarm;
-    const char *all_clear;
-    /** Does the last failure follow from an alarm that was given before? Then
-     *  the log need not say so for every request. */
+    /** Who is told of news; the session's opener may set it, and NULL is
+     *  nobody. A store that has no news to tell need not look at it. */
+    locks_store_tell_fn *tell;
+    void *tell_baton;
+    /** Does the reason() of the last failure follow from an alarm that was
+     *  given before? Then the log need not say so for every request. */
     int is_known_failure;
 } locks_store_session_t;
 

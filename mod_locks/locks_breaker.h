@@ -22,9 +22,10 @@
  *  and each of them costs a request. */
 #define LOCKS_BREAKER_TIMEOUTS 3
 /** The first pause before a server is tried again; each further one is twice
- *  as long, up to the longest. So a server that is back is found within the
- *  longest pause: short, since a try costs one request a timeout and the
- *  others nothing. */
+ *  as long, up to the longest, but never shorter than a try may take. So a
+ *  server that is back is found within the longest pause or one timeout,
+ *  whichever is longer: short, since a try costs one request a timeout and
+ *  the others nothing. */
 #define LOCKS_BREAKER_PAUSE_MIN apr_time_from_msec(125)
 #define LOCKS_BREAKER_PAUSE_MAX apr_time_from_msec(500)
 
@@ -42,13 +43,20 @@ typedef struct locks_breaker_t {
 typedef enum {
     LOCKS_BREAKER_ASK,
     /** Ask it, to find out whether it is back: nobody else does so before
-     *  the pause is over, whatever becomes of this one. */
+     *  the pause is over and this one has had its time, whatever becomes of
+     *  it. */
     LOCKS_BREAKER_TRY,
     LOCKS_BREAKER_LEAVE
 } locks_breaker_advice_e;
 
+/** Says what to do with the server.
+ *  @param patience the longest that asking it may take */
 locks_breaker_advice_e locks_breaker_advise(locks_breaker_t *breaker,
-                                            apr_time_t now);
+                                            apr_time_t now,
+                                            apr_interval_time_t patience);
+
+/** Is the server known to hang? */
+int locks_breaker_is_open(const locks_breaker_t *breaker);
 
 /** Notes that the server did not answer in time.
  *  @return whether this opened the breaker */

@@ -204,42 +204,62 @@ static int timeout_in_ms(const locks_memcached_session_t *session)
 void locks_memcached_clear(locks_memcached_session_t *session)
 {
     session->blamed = 0;
-    session->base.is_known_failure = 0;
+}
+
+/** What the log knows already must not hide what it does not. */
+static void blame(locks_memcached_session_t *session, const char *reason,
+                  int known)
+{
+    if (!session->blamed || (session->base.is_known_failure && !known)) {
+        session->blamed = 1;
+        session->reason = reason;
+        session->base.is_known_failure = known;
+    }
 }
 
 void locks_memcached_blame(locks_memcached_session_t *session,
                            const char *reason)
 {
-    if (!session->blamed) {
-        session->blamed = 1;
-        session->reason = reason;
-    }
+    blame(session, reason, 0);
 }
 
 static void blame_server(locks_memcached_session_t *session, int server,
-                         const char *what, const char *cure)
+                         const char *what, const char *cure, int known)
 {
-    locks_memcached_blame(session,
-                          apr_psprintf(session->pool, "memcached %s: %s; %s",
-                                       name_of(session, server), what, cure));
+    blame(session,
+          apr_psprintf(session->pool, "memcached %s: %s; %s",
+                       name_of(session, server), what, cure),
+          known);
 }
+
+static void tell(locks_memcached_session_t *session, locks_store_news_e news,
+                 const char *text)
+{
+    if (session->base.tell != NULL) {
+        session->base.tell(session->base.tell_baton, news, text);
+    }
+}
+
+/* ---- What is known of servers ---- */
 
 int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
                             locks_store_purpose_e purpose)
 {
+    locks_breaker_t *breaker = &session->store->breakers[server];
+
     if (purpose != LOCKS_STORE_ORDINARY) {
         return 1;
     }
     if (session->timed_out[server]) {
         blame_server(session, server, "it timed out before in this request",
-                     "is it overloaded or stopped?");
+                     "is it overloaded or stopped?",
+                     locks_breaker_is_open(breaker));
         return 0;
     }
-    if (locks_breaker_advise(&session->store->breakers[server],
-                             locks_deadline_now()) == LOCKS_BREAKER_LEAVE) {
+    if (locks_breaker_advise(breaker, locks_deadline_now(),
+                             session->store->timeout) == LOCKS_BREAKER_LEAVE) {
         blame_server(session, server, "it answers no more, as logged before",
-                     "it is asked again from time to time");
-        session->base.is_known_failure = 1;
+                     "it is asked again from time to time", 1);
         return 0;
     }
     return 1;
@@ -248,9 +268,9 @@ int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
 void locks_memcached_heard(locks_memcached_session_t *session, int server)
 {
     if (locks_breaker_answered(&session->store->breakers[server])) {
-        session->base.all_clear =
-            apr_psprintf(session->pool, "memcached %s answers again",
-                         name_of(session, server));
+        tell(session, LOCKS_STORE_ALL_CLEAR,
+             apr_psprintf(session->pool, "memcached %s answers again",
+                          name_of(session, server)));
     }
 }
 
@@ -260,17 +280,21 @@ void locks_memcached_heard(locks_memcached_session_t *session, int server)
  *  used at once. */
 static void note_timeout(locks_memcached_session_t *session, int server)
 {
+    int timeout = timeout_in_ms(session);
+    int pause = milliseconds(LOCKS_BREAKER_PAUSE_MAX);
+
     session->timed_out[server] = 1;
     if (locks_breaker_timed_out(&session->store->breakers[server],
                                 locks_deadline_now())) {
-        session->base.alarm = apr_psprintf(
-            session->pool,
-            "memcached %s did not answer %d times in a row within %d ms: "
-            "requests that need it are now refused at once, until it answers "
-            "one that is let through every %d ms at least; is it overloaded "
-            "or stopped, or LocksStoreTimeout too short?",
-            name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
-            timeout_in_ms(session), milliseconds(LOCKS_BREAKER_PAUSE_MAX));
+        tell(session, LOCKS_STORE_ALARM,
+             apr_psprintf(session->pool,
+                          "memcached %s did not answer %d times in a row "
+                          "within %d ms: requests that need it are now "
+                          "refused at once, until it answers one that is let "
+                          "through every %d ms at least; is it overloaded or "
+                          "stopped, or LocksStoreTimeout too short?",
+                          name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
+                          timeout, pause > timeout ? pause : timeout));
     }
 }
 
@@ -280,6 +304,7 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
     locks_memcached_client_t *client = session->set->clients[server];
     const char *what = locks_memcached_fault(client, session->pool);
     const char *cure;
+    int known = 0;
 
     switch (result) {
     case LOCKS_MEMCACHED_REFUSED:
@@ -287,6 +312,7 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
         cure = "give it more memory (-m) or longer items (-I)";
         break;
     case LOCKS_MEMCACHED_TIMEOUT:
+        known = locks_breaker_is_open(&session->store->breakers[server]);
         note_timeout(session, server);
         what = apr_psprintf(session->pool, "no answer within %d ms",
                             milliseconds(session->deadline - session->began));
@@ -300,7 +326,7 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
         cure = "is it a memcached, and what does it log?";
         break;
     }
-    blame_server(session, server, what, cure);
+    blame_server(session, server, what, cure, known);
     if (result != LOCKS_MEMCACHED_REFUSED) {
         locks_memcached_close(client);
     }
@@ -390,7 +416,7 @@ locks_memcached_ready(locks_memcached_session_t *session, int server)
 
     if (locks_memcached_open(client) != APR_SUCCESS) {
         blame_server(session, server, "no memory for a connection",
-                     "does this host have enough?");
+                     "does this host have enough?", 0);
         return NULL;
     }
     locks_memcached_limit(

@@ -74,11 +74,14 @@ int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server);
 void locks_stores_start(apr_pool_t *pchild, server_rec *main_server);
 
-/** Ends a session with a store, and logs what it learned of its servers. */
-void locks_store_close(locks_store_session_t *session, const request_rec *r);
+/** Opens a session with a store, whose news of its servers are logged. */
+locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r);
 
-/** How loud the log is to be about the session's last failure. */
-int locks_store_log_level(const locks_store_session_t *session);
+/** How loud the log is to be about a failure: what follows from news that
+ *  were logged already is not said again for every request.
+ *  @param why the reason that is logged, the session's own or another */
+int locks_store_log_level(const locks_store_session_t *session,
+                          const char *why);
 
 /* ---- Our own locations, and JSON for what others refuse there
  *      (mod_locks_location.c) ---- */

@@ -91,18 +91,19 @@ static void note_failure(const locks_store_item_t *item,
                          const locks_store_session_t *session,
                          const request_rec *r)
 {
+    const char *why = session->provider->reason(session);
+
     if (item->status != LOCKS_STORE_DONE &&
         item->status != LOCKS_STORE_ABSENT) {
-        ap_log_rerror(APLOG_MARK, locks_store_log_level(session), 0, r,
-                      "locks: the session store is unavailable: %s",
-                      session->provider->reason(session));
+        ap_log_rerror(APLOG_MARK, locks_store_log_level(session, why), 0, r,
+                      "locks: the session store is unavailable: %s", why);
     }
 }
 
 /** Reads the session's key: from the lock store it travelled with the first
  *  round trip. */
 static void read_session(locks_store_item_t *item, locks_operation_t *op,
-                         const request_rec *r)
+                         request_rec *r)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
     locks_store_t *store = config->session_store;
@@ -113,13 +114,13 @@ static void read_session(locks_store_item_t *item, locks_operation_t *op,
         note_failure(item, op->store, r);
         return;
     }
-    session = store->provider->open(store, r->pool);
+    session = locks_store_open(store, r);
     store->provider->fetch(session, item, 1, LOCKS_STORE_ORDINARY);
     note_failure(item, session, r);
     /* A request has one budget, however many stores it asks. */
     op->store->waited += session->waited;
     op->store->round_trips += session->round_trips;
-    locks_store_close(session, r);
+    store->provider->close(session);
 }
 
 static int judge_sid(locks_caller_t *caller, const locks_claim_t *claim,

@@ -81,9 +81,11 @@ static int refuse_for_catalog(exchange_t *exchange)
 /** Notes what a failed operation of the protocol is answered with. */
 static int refuse_operation(exchange_t *exchange)
 {
-    ap_log_rerror(APLOG_MARK, locks_store_log_level(exchange->op->store), 0,
+    const locks_operation_t *op = exchange->op;
+
+    ap_log_rerror(APLOG_MARK, locks_store_log_level(op->store, op->why), 0,
                   exchange->r, "locks: the lock store is unavailable: %s",
-                  exchange->op->why);
+                  op->why);
     return refuse_for_store(exchange);
 }
 
@@ -100,7 +102,7 @@ static int take_claim(exchange_t *exchange)
     }
     exchange->op = locks_operation_open(
         &config->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
-        config->store->provider->open(config->store, r->pool), r->pool);
+        locks_store_open(config->store, r), r->pool);
     locks_caller_ahead(&exchange->claim, exchange->op, r);
     return OK;
 }
@@ -429,7 +431,7 @@ static void close_exchange(const exchange_t *exchange)
     const locks_operation_t *op = exchange->op;
 
     if (op != NULL) {
-        locks_store_close(op->store, exchange->r);
+        op->store->provider->close(op->store);
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
                       "locks: %s %s: %d after %u round trips to the store in "
                       "%" APR_TIME_T_FMT " us, %u retries, %u fences",

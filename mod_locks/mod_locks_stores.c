@@ -113,22 +113,30 @@ static void start_once(apr_hash_t *started, locks_store_t *store,
     }
 }
 
-void locks_store_close(locks_store_session_t *session, const request_rec *r)
+static void log_news(void *baton, locks_store_news_e news, const char *text)
 {
-    if (session->alarm != NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "locks: %s",
-                      session->alarm);
-    }
-    if (session->all_clear != NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "locks: %s",
-                      session->all_clear);
-    }
-    session->provider->close(session);
+    const request_rec *r = baton;
+
+    ap_log_rerror(APLOG_MARK,
+                  news == LOCKS_STORE_ALARM ? APLOG_WARNING : APLOG_NOTICE, 0,
+                  r, "locks: %s", text);
 }
 
-int locks_store_log_level(const locks_store_session_t *session)
+locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r)
 {
-    return session->is_known_failure ? APLOG_INFO : APLOG_ERR;
+    locks_store_session_t *session = store->provider->open(store, r->pool);
+
+    session->tell = log_news;
+    session->tell_baton = r;
+    return session;
+}
+
+int locks_store_log_level(const locks_store_session_t *session, const char *why)
+{
+    return session->is_known_failure &&
+                   why == session->provider->reason(session)
+               ? APLOG_INFO
+               : APLOG_ERR;
 }
 
 void locks_stores_start(apr_pool_t *pchild, server_rec *main_server)

@@ -17,6 +17,9 @@
 /** The most connections of one fake. */
 #define CONNECTIONS 64
 
+/** A listener with a queue of one, and more connections than fit in. */
+#define DEAF_FDS 5
+
 struct fake_t {
     const fake_step_t *steps;
     int count;
@@ -155,6 +158,42 @@ static apr_status_t stop(void *data)
         (void)close(fake->fds[i]);
     }
     return APR_SUCCESS;
+}
+
+static apr_status_t close_all(void *data)
+{
+    const int *fds = data;
+    int i;
+
+    for (i = 0; i < DEAF_FDS; i++) {
+        (void)close(fds[i]);
+    }
+    return APR_SUCCESS;
+}
+
+/** Nobody accepts what comes to the listener, and its queue is filled. */
+const char *deaf_address(apr_pool_t *pool)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    struct sockaddr *any = (struct sockaddr *)&address;
+    socklen_t length = sizeof(address);
+    int *fds = apr_palloc(pool, DEAF_FDS * sizeof(*fds));
+    int i;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (i = 0; i < DEAF_FDS; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        ck_assert_int_ge(fds[i], 0);
+        if (i == 0) {
+            ck_assert_int_eq(bind(fds[i], any, length), 0);
+            ck_assert_int_eq(listen(fds[i], 0), 0);
+            ck_assert_int_eq(getsockname(fds[i], any, &length), 0);
+        } else {
+            (void)connect(fds[i], any, length);
+        }
+    }
+    apr_pool_cleanup_register(pool, fds, close_all, apr_pool_cleanup_null);
+    return apr_psprintf(pool, "127.0.0.1:%u", ntohs(address.sin_port));
 }
 
 fake_t *fake_start(apr_pool_t *parent, const fake_step_t *steps, int count)

@@ -40,6 +40,9 @@ void server_continue(server_t *server);
 /** A port of 127.0.0.1 where nobody listens. */
 apr_uint16_t free_port(void);
 
+/** An address where attempts to connect are not even refused. */
+const char *deaf_address(apr_pool_t *pool);
+
 /** How a fake answers one request. */
 typedef struct fake_step_t {
     /** What it sends; NULL: nothing. */

@@ -4,6 +4,7 @@
  * wait longer than the timeout. */
 #include "locks_breaker.h"
 #include "locks_memcached.h"
+#include "locks_memcached_client.h"
 #include "servers.h"
 
 #include <apr_general.h>
@@ -26,6 +27,9 @@
 static apr_pool_t *pool;
 static locks_store_t *store;
 static locks_store_session_t *session;
+/** What the session told of servers, line by line; "" for nothing. */
+static const char *alarms;
+static const char *all_clears;
 
 static void set_up(void)
 {
@@ -37,18 +41,34 @@ static void tear_down(void)
     apr_pool_destroy(pool);
 }
 
+static void hear(void *baton, locks_store_news_e news, const char *text)
+{
+    const char **lines = news == LOCKS_STORE_ALARM ? &alarms : &all_clears;
+
+    ck_assert_ptr_eq(baton, pool);
+    *lines = apr_pstrcat(pool, *lines, text, "\n", NULL);
+}
+
+static void open_session(void)
+{
+    session = store->provider->open(store, pool);
+    session->tell = hear;
+    session->tell_baton = pool;
+    alarms = all_clears = "";
+}
+
 static void use(const char *addresses, int threads)
 {
     ck_assert_ptr_null(
         locks_memcached_provider.create(&store, addresses, TIMEOUT, pool));
     ck_assert_int_eq(store->provider->start(store, threads, pool), APR_SUCCESS);
-    session = store->provider->open(store, pool);
+    open_session();
 }
 
 static void use_new_session(void)
 {
     store->provider->close(session);
-    session = store->provider->open(store, pool);
+    open_session();
 }
 
 static locks_store_item_t fetched(const char *key,
@@ -633,12 +653,12 @@ START_TEST(a_dead_server_leaves_the_others_keys)
 }
 END_TEST
 
-/** How a session that asks for a key fares. */
-static locks_store_session_t *asked(const char *key)
+/** Asks for a key in a new session; 0 if that was news. */
+static int asks_quietly(const char *key)
 {
     use_new_session();
     (void)status_of(key);
-    return session;
+    return *alarms == '\0' && *all_clears == '\0';
 }
 
 /** Lets a server hang until nobody asks it any more. */
@@ -648,9 +668,11 @@ static void open_breaker(server_t *server, const char *key)
 
     server_hang(server);
     for (i = 1; i < LOCKS_BREAKER_TIMEOUTS; i++) {
-        ck_assert_ptr_null(asked(key)->alarm);
+        ck_assert(asks_quietly(key));
     }
-    ck_assert_ptr_nonnull(strstr(asked(key)->alarm, server->address));
+    ck_assert(!asks_quietly(key));
+    ck_assert_ptr_nonnull(strstr(alarms, server->address));
+    ck_assert(!session->is_known_failure);
 }
 
 START_TEST(a_hung_server_is_left_alone_after_some_timeouts)
@@ -662,7 +684,7 @@ START_TEST(a_hung_server_is_left_alone_after_some_timeouts)
     use(server->address, 1);
     open_breaker(server, "a");
     began = apr_time_now();
-    ck_assert_ptr_null(asked("a")->alarm);
+    ck_assert(asks_quietly("a"));
     ck_assert(session->is_known_failure);
     ck_assert_ptr_nonnull(strstr(reason(), "answers no more"));
     ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY),
@@ -682,7 +704,9 @@ START_TEST(a_server_that_goes_on_is_found_within_the_longest_pause)
     open_breaker(server, "a");
     /* Some pauses, so that they have become longer. */
     apr_sleep(LOCKS_BREAKER_PAUSE_MIN);
-    (void)asked("a");
+    ck_assert(asks_quietly("a"));
+    ck_assert_ptr_nonnull(strstr(reason(), "no answer within"));
+    ck_assert(session->is_known_failure);
     server_continue(server);
     end = apr_time_now() + LOCKS_BREAKER_PAUSE_MAX + slack();
     while (status_of("a") != LOCKS_STORE_ABSENT) {
@@ -690,8 +714,8 @@ START_TEST(a_server_that_goes_on_is_found_within_the_longest_pause)
         apr_sleep(10 * MS);
         use_new_session();
     }
-    ck_assert_ptr_nonnull(strstr(session->all_clear, "answers again"));
-    ck_assert_ptr_null(asked("a")->all_clear);
+    ck_assert_ptr_nonnull(strstr(all_clears, "answers again"));
+    ck_assert(asks_quietly("a"));
 }
 END_TEST
 
@@ -706,7 +730,7 @@ START_TEST(what_became_of_a_write_is_asked_all_the_same)
     use_new_session();
     ck_assert_int_eq(fetched("a", LOCKS_STORE_SETTLE).status,
                      LOCKS_STORE_ABSENT);
-    ck_assert_ptr_nonnull(session->all_clear);
+    ck_assert_str_ne(all_clears, "");
 }
 END_TEST
 
@@ -719,10 +743,123 @@ START_TEST(slow_answers_between_good_ones_open_nothing)
     use(server->address, 1);
     for (i = 0; i < 2 * LOCKS_BREAKER_TIMEOUTS; i++) {
         server_hang(server);
-        ck_assert_ptr_null(asked("a")->alarm);
+        ck_assert(asks_quietly("a"));
         server_continue(server);
         use_new_session();
         ck_assert_int_eq(status_of("a"), LOCKS_STORE_ABSENT);
+    }
+}
+END_TEST
+
+/** Two servers, and a key on each of them. */
+static void use_two(const char *first, const char *second,
+                    const char *(*keys)[2])
+{
+    const char *found[2] = {NULL, NULL};
+    apr_array_header_t *addresses;
+    locks_memcached_ring_t *ring;
+    const char *both = apr_pstrcat(pool, first, ",", second, NULL);
+    int i;
+
+    use(both, 2);
+    ck_assert_ptr_null(
+        locks_address_parse(&addresses, both, strlen(both), pool));
+    ring = locks_memcached_ring(addresses, pool);
+    for (i = 0; found[0] == NULL || found[1] == NULL; i++) {
+        const char *key = apr_psprintf(pool, "key:%d", i);
+
+        found[locks_memcached_place(ring, key)] = key;
+    }
+    memcpy(*keys, found, sizeof(found));
+}
+
+START_TEST(a_known_failure_hides_no_new_one)
+{
+    server_t *hung = server_start(pool, NULL);
+    const char *nobody = apr_psprintf(pool, "127.0.0.1:%u", free_port());
+    const char *keys[2];
+    locks_store_item_t items[2] = {{.key = NULL}};
+
+    use_two(hung->address, nobody, &keys);
+    open_breaker(hung, keys[0]);
+    use_new_session();
+    items[0].key = keys[0];
+    items[1].key = keys[1];
+    store->provider->fetch(session, items, 2, LOCKS_STORE_ORDINARY);
+    ck_assert_ptr_nonnull(strstr(reason(), nobody));
+    ck_assert(!session->is_known_failure);
+    server_continue(hung);
+}
+END_TEST
+
+START_TEST(a_known_failure_stays_known)
+{
+    server_t *hung = server_start(pool, NULL);
+    server_t *well = server_start(pool, NULL);
+    const char *keys[2];
+
+    use_two(hung->address, well->address, &keys);
+    open_breaker(hung, keys[0]);
+    ck_assert(asks_quietly(keys[0]));
+    ck_assert_int_eq(status_of(keys[1]), LOCKS_STORE_ABSENT);
+    ck_assert_ptr_nonnull(strstr(reason(), hung->address));
+    ck_assert(session->is_known_failure);
+    server_continue(hung);
+}
+END_TEST
+
+START_TEST(each_server_that_hangs_is_told_of)
+{
+    static const fake_step_t steps[] = {{.answer = NULL}};
+    fake_t *first = fake_start(pool, steps, 1);
+    fake_t *second = fake_start(pool, steps, 1);
+    const char *keys[2];
+    int i;
+
+    use_two(fake_address(first), fake_address(second), &keys);
+    for (i = 0; i < LOCKS_BREAKER_TIMEOUTS; i++) {
+        locks_store_item_t items[2] = {{.key = keys[0]}, {.key = keys[1]}};
+
+        ck_assert_str_eq(alarms, "");
+        use_new_session();
+        store->provider->fetch(session, items, 2, LOCKS_STORE_ORDINARY);
+    }
+    ck_assert_ptr_nonnull(strstr(alarms, fake_address(first)));
+    ck_assert_ptr_nonnull(strstr(alarms, fake_address(second)));
+}
+END_TEST
+
+/** Its queue of connections is full: what comes more is not answered, as by a
+ *  host that a firewall has cut off. */
+START_TEST(a_host_that_drops_connections_is_left_alone)
+{
+    const char *address = deaf_address(pool);
+    apr_time_t began = apr_time_now();
+    int i;
+
+    use(address, 1);
+    for (i = 0; i < LOCKS_BREAKER_TIMEOUTS; i++) {
+        ck_assert_str_eq(alarms, "");
+        use_new_session();
+        ck_assert_int_eq(status_of("a"), LOCKS_STORE_UNREACHABLE);
+    }
+    ck_assert_int_ge(apr_time_now() - began,
+                     LOCKS_BREAKER_TIMEOUTS * (TIMEOUT - 2 * MS));
+    ck_assert_ptr_nonnull(strstr(alarms, address));
+    ck_assert(asks_quietly("a"));
+    ck_assert_ptr_nonnull(strstr(reason(), "answers no more"));
+}
+END_TEST
+
+START_TEST(a_server_that_refuses_is_not_left_alone)
+{
+    int i;
+
+    use(apr_psprintf(pool, "127.0.0.1:%u", free_port()), 1);
+    for (i = 0; i < 3 * LOCKS_BREAKER_TIMEOUTS; i++) {
+        ck_assert(asks_quietly("a"));
+        ck_assert_ptr_nonnull(strstr(reason(), "refused"));
+        ck_assert(!session->is_known_failure);
     }
 }
 END_TEST
@@ -938,6 +1075,11 @@ static Suite *make_suite(void)
                    a_server_that_goes_on_is_found_within_the_longest_pause);
     tcase_add_test(tcase, what_became_of_a_write_is_asked_all_the_same);
     tcase_add_test(tcase, slow_answers_between_good_ones_open_nothing);
+    tcase_add_test(tcase, a_known_failure_hides_no_new_one);
+    tcase_add_test(tcase, a_known_failure_stays_known);
+    tcase_add_test(tcase, each_server_that_hangs_is_told_of);
+    tcase_add_test(tcase, a_host_that_drops_connections_is_left_alone);
+    tcase_add_test(tcase, a_server_that_refuses_is_not_left_alone);
     tcase_add_test(tcase, two_hung_servers_cost_one_timeout);
     tcase = add_case(suite, "how memcached and the store run");
     tcase_add_test(tcase, memcached_without_cas_is_told);

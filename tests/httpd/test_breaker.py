@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that hangs is left alone until it answers again."""
 
+import hashlib
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from harness import contract
 from harness.memcached import Pool, memcached
-from harness.site import running_site
+from harness.site import LOCATION, NAMED, running_site
 from harness.system import eventually
 
 # So long that whoever waits for it is told from whoever does not.
@@ -96,20 +97,29 @@ def test_unknown_sid_is_503_never_401_meanwhile(site):
     site.store.resume()
 
 
-def test_many_clients_wait_for_it_once(site):
+def test_one_at_a_time_waits_for_it(site):
+    """However many ask, and however long the timeout is."""
     course = site.course()
     users = site.users(12, course)
     hang(site, users[0], course)
-    began = time.monotonic()
+    end = time.monotonic() + 3 * TIMEOUT
+
+    def ask(user):
+        waits = []
+        while time.monotonic() < end:
+            began = time.monotonic()
+            answer = user.locks(course)
+            contract.unavailable(answer)
+            if answer.elapsed > TIMEOUT / 2:
+                waits.append((began, began + answer.elapsed))
+            time.sleep(0.05)
+        return waits
+
     with ThreadPoolExecutor(len(users)) as pool:
-        answers = list(pool.map(
-            lambda user: [user.locks(course) for _ in range(5)], users))
-    for answer in sum(answers, []):
-        contract.unavailable(answer)
-    # 60 requests, of which one at a time waits.
-    assert time.monotonic() - began < 10 * TIMEOUT
-    waited = sum(answer.elapsed > TIMEOUT / 2 for answer in sum(answers, []))
-    assert waited <= 10, waited
+        waits = sorted(sum(pool.map(ask, users), []))
+    assert waits
+    for (_, until), (since, _) in zip(waits, waits[1:]):
+        assert since > until - TIMEOUT / 2, waits
     site.store.resume()
 
 
@@ -125,31 +135,166 @@ def test_server_that_refuses_is_used_as_soon_as_it_is_back(site):
     assert opened(site) == []
 
 
-def test_other_server_of_a_pool_serves_on():
-    """Whoever has nothing to do with the hung one does not notice."""
-    with ExitStack() as stack:
-        servers = Pool([stack.enter_context(memcached()) for _ in range(2)])
-        site = stack.enter_context(
-            running_site(store=servers, address=servers.name,
-                         mpm="one child"))
-        hung = servers.servers[0]
+def test_each_child_tells_once():
+    with running_site(config="LogLevel notice") as site:
+        course = site.course()
+        users = site.users(12, course)
 
-        def is_elsewhere(key):
-            return servers.owner(key) is not hung
+        def ask_often(_=None):
+            with ThreadPoolExecutor(len(users)) as pool:
+                return list(pool.map(lambda user: user.locks(course), users))
 
-        users = [user for user in site.users(40)
-                 if is_elsewhere(f"session:{user.sid}")]
-        courses = [course for course in (site.course() for _ in range(40))
-                   if is_elsewhere(f"locks:slots:gadget:{course.id}")]
-        site.permit(courses[0], *(user.user_id for user in users))
-        stranger = next(user for user in site.users(40)
-                        if not is_elsewhere(f"session:{user.sid}"))
-        hung.pause()
-        for _ in range(TIMEOUTS):
-            contract.unavailable(stranger.locks(courses[0]))
-        assert len(opened(site)) == 1
-        for user in users:
-            answer = user.locks(courses[0])
+        ask_often()
+        site.store.pause()
+        children = len(site.httpd.children())
+        eventually(lambda: (ask_often(), len(opened(site)) == children)[1],
+                   seconds=30)
+        for answer in ask_often() * 3:
+            contract.unavailable(answer)
+        site.store.resume()
+        eventually(lambda: (ask_often(), len(closed(site)) == children)[1],
+                   seconds=30)
+        for answer in ask_often() * 3:
             contract.listed(answer)
+        for news in ("did not answer", "answers again"):
+            pids = re.findall(rf"\[pid (\d+).*{news}", site.httpd.log())
+            assert len(pids) == len(set(pids)) == children, pids
+
+
+# ---- Several servers ----
+
+def lease_key(user):
+    digest = hashlib.sha1(user.user_id.encode()).hexdigest()
+    return f"locks:lease:gadget:{digest}"
+
+
+def slots_key(course):
+    return f"locks:slots:gadget:{course.id}"
+
+
+class Pair:
+    """A site with two servers, of which the first can hang; who and what is
+    on which of them."""
+
+    def __init__(self, stack):
+        self.servers = Pool([stack.enter_context(memcached())
+                             for _ in range(2)])
+        self.hung, self.well = self.servers.servers
+        self.site = stack.enter_context(running_site(
+            store=self.servers, address=self.servers.name,
+            config="LogLevel notice", mpm="one child"))
+        users = self.site.users(60)
+        courses = [self.site.course() for _ in range(20)]
+        self.well_users = [user for user in users if self._owners(
+            f"session:{user.sid}", lease_key(user)) == {self.well}]
+        self.lost_user = next(user for user in users if self._owners(
+            f"session:{user.sid}") == {self.hung})
+        self.well_course = self._course(courses, self.well)
+        self.lost_course = self._course(courses, self.hung)
+        for course in (self.well_course, self.lost_course):
+            self.site.permit(course, *(user.user_id for user in users))
+
+    def _owners(self, *keys):
+        return {self.servers.owner(key) for key in keys}
+
+    def _course(self, courses, server):
+        return next(course for course in courses
+                    if self._owners(slots_key(course)) == {server})
+
+    def hang(self):
+        self.hung.pause()
+        for _ in range(TIMEOUTS):
+            contract.unavailable(self.lost_user.locks(self.well_course))
+        assert len(opened(self.site)) == 1
+
+
+@pytest.fixture
+def pair():
+    with ExitStack() as stack:
+        yield Pair(stack)
+
+
+def test_other_server_of_a_pool_serves_on(pair):
+    """Whoever has nothing to do with the hung one does not notice."""
+    course = pair.well_course
+    first, *others = pair.well_users
+    # The index, which the first lock of a course needs, may be anywhere.
+    contract.granted(first.lock(course, "g1"))
+    pair.hang()
+    for user in others[:5]:
+        lock = contract.granted(user.lock(course, "g2"))
+        contract.taken(user.lock(course, "g1"))
+        listed = user.locks(course)
+        assert set(contract.held(listed)) == {"g1", "g2"}
+        released = user.unlock(lock["id"])
+        contract.released(released)
+        assert max(listed.elapsed, released.elapsed) < TIMEOUT / 2
+    contract.unavailable(pair.lost_user.locks(course))
+    pair.hung.resume()
+
+
+def test_the_log_of_a_pool_does_not_repeat_it_either(pair):
+    user = pair.well_users[0]
+    pair.hang()
+    before = len(pair.site.httpd.log())
+    for key in (pair.lost_course.id, pair.lost_course.internal) * 10:
+        contract.unavailable(user.lock(key, "g1"))
+        contract.unavailable(user.locks(key))
+    assert "unavailable" not in pair.site.httpd.log()[before:]
+    pair.hung.resume()
+
+
+def test_another_failure_is_told_while_it_lasts(pair):
+    """The server that refuses is no news of the one that hangs."""
+    user = pair.well_users[0]
+    pair.hang()
+    pair.well.stop()
+    log = pair.site.httpd.log_after(
+        lambda: contract.unavailable(user.locks(pair.lost_course)))
+    assert re.search(rf"error.*{re.escape(pair.well.name)}", log), log
+    pair.hung.resume()
+
+
+def test_both_servers_of_a_pool_are_told_of(pair):
+    site, user = pair.site, pair.well_users[0]
+    contract.listed(user.locks(pair.lost_course))
+    for server in pair.servers.servers:
+        server.pause()
+    # The session is on one server, the course on the other.
+    for _ in range(TIMEOUTS):
+        contract.unavailable(user.locks(pair.lost_course))
+    assert len(opened(site)) == 2, site.httpd.log()
+    for server in pair.servers.servers:
+        server.resume()
+    eventually(lambda: user.locks(pair.lost_course).status == 200)
+    assert len(closed(site)) == 2, site.httpd.log()
+
+
+def test_session_store_that_hangs_is_left_alone_by_itself():
+    """Whoever needs no session is served by the other server."""
+    with memcached() as sessions, memcached() as locks, running_site(
+            store=sessions, address=locks.name, mpm="one child",
+            location=LOCATION + NAMED,
+            config="LogLevel notice\n"
+                   f"LocksSessionStore memcached:{sessions.name}") as site:
+        course = site.course()
+        user = site.user(course)
+        named = site.client(base="/named/locks", user_id="ann",
+                            headers=[("X-User", "ann")])
+        site.permit(course, "ann")
+        hang(site, user, course)
+        quick = 0
+        for _ in range(8):
+            for answer in (user.lock(course, "g1"),
+                           site.client("nobody").unlock("1")):
+                contract.unavailable(answer)
+                quick += answer.elapsed < TIMEOUT / 2
+            answer = named.lock(course, "g2")
+            contract.granted(answer, base="/named/locks", owner="ann")
             assert answer.elapsed < TIMEOUT / 2
-        hung.resume()
+        assert quick > 8, quick
+        assert len(opened(site)) == 1
+        sessions.resume()
+        eventually(lambda: user.locks(course).status == 200)
+        contract.unauthorized(site.client("nobody").unlock("1"))
+        assert len(closed(site)) == 1

@@ -6,6 +6,8 @@
 #include <apr_thread_proc.h>
 
 #define NOW apr_time_from_sec(1000)
+/** What a try takes at most, but where that matters. */
+#define PATIENCE apr_time_from_msec(1)
 #define THREADS 8
 #define ROUNDS 2000
 
@@ -24,7 +26,8 @@ START_TEST(a_new_one_asks)
 {
     locks_breaker_t breaker = {0};
 
-    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW), LOCKS_BREAKER_ASK);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW, PATIENCE),
+                     LOCKS_BREAKER_ASK);
     ck_assert(!locks_breaker_answered(&breaker));
 }
 END_TEST
@@ -35,7 +38,8 @@ START_TEST(timeouts_in_a_row_open_it_once)
 
     ck_assert_int_eq(open_at(&breaker, NOW), LOCKS_BREAKER_TIMEOUTS);
     ck_assert(!locks_breaker_timed_out(&breaker, NOW));
-    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW), LOCKS_BREAKER_LEAVE);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW, PATIENCE),
+                     LOCKS_BREAKER_LEAVE);
 }
 END_TEST
 
@@ -48,7 +52,8 @@ START_TEST(an_answer_between_starts_the_count_again)
         ck_assert(!locks_breaker_timed_out(&breaker, NOW));
         ck_assert(!locks_breaker_answered(&breaker));
     }
-    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW), LOCKS_BREAKER_ASK);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW, PATIENCE),
+                     LOCKS_BREAKER_ASK);
 }
 END_TEST
 
@@ -58,10 +63,48 @@ START_TEST(after_a_pause_one_tries)
     apr_time_t next = NOW + LOCKS_BREAKER_PAUSE_MIN;
 
     open_at(&breaker, NOW);
-    ck_assert_int_eq(locks_breaker_advise(&breaker, next - 1),
+    ck_assert_int_eq(locks_breaker_advise(&breaker, next - 1, PATIENCE),
                      LOCKS_BREAKER_LEAVE);
-    ck_assert_int_eq(locks_breaker_advise(&breaker, next), LOCKS_BREAKER_TRY);
-    ck_assert_int_eq(locks_breaker_advise(&breaker, next), LOCKS_BREAKER_LEAVE);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, next, PATIENCE),
+                     LOCKS_BREAKER_TRY);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, next, PATIENCE),
+                     LOCKS_BREAKER_LEAVE);
+}
+END_TEST
+
+START_TEST(a_try_has_its_time)
+{
+    locks_breaker_t breaker = {0};
+    apr_time_t now = NOW + LOCKS_BREAKER_PAUSE_MIN;
+    apr_interval_time_t patience = 20 * LOCKS_BREAKER_PAUSE_MAX;
+    int i;
+
+    open_at(&breaker, NOW);
+    for (i = 0; i < 5; i++) {
+        ck_assert_int_eq(locks_breaker_advise(&breaker, now, patience),
+                         LOCKS_BREAKER_TRY);
+        now += patience;
+        ck_assert_int_eq(locks_breaker_advise(&breaker, now - 1, patience),
+                         LOCKS_BREAKER_LEAVE);
+    }
+}
+END_TEST
+
+START_TEST(it_is_open_from_the_last_timeout_to_an_answer)
+{
+    locks_breaker_t breaker = {0};
+    apr_time_t now = NOW + LOCKS_BREAKER_PAUSE_MIN;
+
+    ck_assert(!locks_breaker_timed_out(&breaker, NOW));
+    ck_assert(!locks_breaker_is_open(&breaker));
+    open_at(&breaker, NOW);
+    ck_assert(locks_breaker_is_open(&breaker));
+    (void)locks_breaker_advise(&breaker, now, PATIENCE);
+    ck_assert(locks_breaker_is_open(&breaker));
+    ck_assert(!locks_breaker_timed_out(&breaker, now));
+    ck_assert(locks_breaker_is_open(&breaker));
+    ck_assert(locks_breaker_answered(&breaker));
+    ck_assert(!locks_breaker_is_open(&breaker));
 }
 END_TEST
 
@@ -72,7 +115,8 @@ START_TEST(an_answer_closes_it_once)
     open_at(&breaker, NOW);
     ck_assert(locks_breaker_answered(&breaker));
     ck_assert(!locks_breaker_answered(&breaker));
-    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW), LOCKS_BREAKER_ASK);
+    ck_assert_int_eq(locks_breaker_advise(&breaker, NOW, PATIENCE),
+                     LOCKS_BREAKER_ASK);
     ck_assert_int_eq(open_at(&breaker, NOW), LOCKS_BREAKER_TIMEOUTS);
 }
 END_TEST
@@ -88,9 +132,9 @@ START_TEST(pauses_grow_up_to_the_longest)
     open_at(&breaker, now);
     for (i = 0; i < 10; i++) {
         now += pause;
-        ck_assert_int_eq(locks_breaker_advise(&breaker, now - 1),
+        ck_assert_int_eq(locks_breaker_advise(&breaker, now - 1, PATIENCE),
                          LOCKS_BREAKER_LEAVE);
-        ck_assert_int_eq(locks_breaker_advise(&breaker, now),
+        ck_assert_int_eq(locks_breaker_advise(&breaker, now, PATIENCE),
                          LOCKS_BREAKER_TRY);
         if (_i) {
             ck_assert(!locks_breaker_timed_out(&breaker, now));
@@ -121,8 +165,8 @@ static void *APR_THREAD_FUNC run_race(apr_thread_t *thread, void *data)
     }
     for (i = 0; i < ROUNDS; i++) {
         race->tried[i] += locks_breaker_advise(&race->breakers[i],
-                                               NOW + LOCKS_BREAKER_PAUSE_MIN) ==
-                          LOCKS_BREAKER_TRY;
+                                               NOW + LOCKS_BREAKER_PAUSE_MIN,
+                                               PATIENCE) == LOCKS_BREAKER_TRY;
     }
     for (i = ROUNDS - 1; i >= 0; i--) {
         race->closed[i] += locks_breaker_answered(&race->breakers[i]);
@@ -164,6 +208,8 @@ int main(void)
     tcase_add_test(tests, timeouts_in_a_row_open_it_once);
     tcase_add_test(tests, an_answer_between_starts_the_count_again);
     tcase_add_test(tests, after_a_pause_one_tries);
+    tcase_add_test(tests, a_try_has_its_time);
+    tcase_add_test(tests, it_is_open_from_the_last_timeout_to_an_answer);
     tcase_add_test(tests, an_answer_closes_it_once);
     tcase_add_loop_test(tests, pauses_grow_up_to_the_longest, 0, 2);
     tcase_add_test(tests, of_many_threads_one_opens_and_one_tries);
