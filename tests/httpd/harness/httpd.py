@@ -222,11 +222,14 @@ class Httpd:
             return False
 
     def restart_gracefully(self):
-        """Reads the configuration again and waits until that is done."""
+        """Reads the configuration again and waits until that is done, and
+        the children that know the old one are gone."""
+        old = set(self.children())
         before = self.log().count("resuming normal operations")
         self._process.send(signal.SIGUSR1)
         eventually(lambda: self.log().count("resuming normal operations")
                    > before)
+        eventually(lambda: not old & set(self.children()), 30)
         eventually(self._answers)
 
     def children(self):
