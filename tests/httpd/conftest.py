@@ -3,7 +3,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("harness.contract")
+pytest.register_assert_rewrite("harness.contract", "harness.scene")
 
 from harness.site import broken_site, running_site  # noqa: E402
 from history import tally  # noqa: E402
@@ -44,6 +44,7 @@ def partner(site):
 
 @pytest.fixture(scope="module")
 def broken():
-    """A site with a FaultProxy before its memcached."""
-    with broken_site() as site:
+    """A site with a FaultProxy before its memcached. It has one child: once
+    that is served again, all requests are."""
+    with broken_site(mpm="one child") as site:
         yield site

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that hangs is left alone until it answers again."""
 
-import hashlib
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from harness import contract
+from harness.keys import lease_key, slots_key
 from harness.memcached import Pool, memcached
 from harness.site import LOCATION, NAMED, running_site
 from harness.system import eventually
@@ -162,15 +162,6 @@ def test_each_child_tells_once():
 
 
 # ---- Several servers ----
-
-def lease_key(user):
-    digest = hashlib.sha1(user.user_id.encode()).hexdigest()
-    return f"locks:lease:gadget:{digest}"
-
-
-def slots_key(course):
-    return f"locks:slots:gadget:{course.id}"
-
 
 class Pair:
     """A site with two servers, of which the first can hang; who and what is

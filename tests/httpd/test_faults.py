@@ -7,13 +7,12 @@ import pytest
 
 from harness import contract, proxy
 from harness.memcached import memcached
+from harness.scene import ENDPOINTS, EXPECTED, WRITING, Scene, in_time
 from harness.site import broken_site, running_site
 from harness.system import eventually
 
 TIMEOUT = 0.25
 BUDGET = 4 * TIMEOUT
-# How much later an answer may come on a busy machine.
-SLACK = 0.4
 
 
 @pytest.fixture
@@ -21,73 +20,22 @@ def scene(broken):
     return Scene(broken)
 
 
-class Scene:
-    """A course, its holder, somebody else, and the same two people past the
-    faulty proxy."""
-
-    def __init__(self, site, holding=True):
-        self.site = site
-        self.proxy = site.proxy
-        self.course = site.course("g1", "g2", "g3")
-        self.user, self.other = site.users(2, self.course)
-        direct = site.httpd.addresses["direct"]
-        self.user_direct = self.user.at(direct)
-        self.other_direct = self.other.at(direct)
-        self.lock_id = None
-        if holding:
-            self.lock_id = contract.granted(
-                self.user_direct.lock(self.course, "g1"))["id"]
-        # Connections of the workers are made before anything breaks.
-        self.heal()
-
-    def requests(self):
-        """Every endpoint, as functions, for who holds g1."""
-        return {
-            "list": lambda: self.user.locks(self.course),
-            "renew": lambda: self.user.lock(self.course, "g1"),
-            "move": lambda: self.user.lock(self.course, "g2"),
-            "acquire": lambda: self.other.lock(self.course, "g3"),
-            "refused": lambda: self.other.lock(self.course, "g1"),
-            "release": lambda: self.user.unlock(self.lock_id),
-            "stranger": lambda: self.other.unlock(self.lock_id),
-            "no lock": lambda: self.other.unlock("12345"),
-        }
-
-    def held(self):
-        return contract.held(self.other_direct.locks(self.course))
-
-    def heal(self):
-        """Waits until the way through the proxy works again."""
-        eventually(lambda: self.user.locks(self.course).status == 200, 10)
-
-
-EXPECTED = {"list": 200, "renew": 201, "move": 201, "acquire": 201,
-            "refused": 403, "release": 200, "stranger": 403, "no lock": 404}
-ENDPOINTS = list(EXPECTED)
-WRITING = ["renew", "move", "acquire", "release"]
-
-
-def in_time(answer, seconds):
-    assert answer.elapsed < seconds + SLACK, answer.elapsed
-    return answer
-
-
 # ---- Down ----
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_store_that_is_down_is_503_and_heals(scene, endpoint):
-    scene.proxy.refuse()
+    scene.site.proxy.refuse()
     try:
         answer = in_time(scene.requests()[endpoint](), TIMEOUT)
         contract.unavailable(answer)
     finally:
-        scene.proxy.accept()
+        scene.site.proxy.accept()
     scene.heal()
     assert scene.held() == {"g1": (scene.user.user_id, scene.lock_id)}
 
 
 def test_unknown_sid_is_503_not_401_while_the_store_is_down(scene):
-    scene.proxy.refuse()
+    scene.site.proxy.refuse()
     try:
         stranger = scene.site.client("nobodysid")
         for answer in (stranger.locks(scene.course), stranger.unlock("1"),
@@ -100,18 +48,18 @@ def test_unknown_sid_is_503_not_401_while_the_store_is_down(scene):
         contract.error(scene.user.raw("GET", "/locks/1/2"), 404)
         assert scene.user.raw("OPTIONS", "/locks").status == 204
     finally:
-        scene.proxy.accept()
+        scene.site.proxy.accept()
 
 
 def test_outage_is_logged_for_the_administrator(scene):
-    scene.proxy.refuse()
+    scene.site.proxy.refuse()
     try:
         log = scene.site.httpd.log_after(
             lambda: contract.unavailable(scene.user.locks(scene.course)))
     finally:
-        scene.proxy.accept()
+        scene.site.proxy.accept()
     lines = [line for line in log.splitlines() if "[locks:" in line]
-    assert any(scene.proxy.name in line for line in lines), log
+    assert any(scene.site.proxy.name in line for line in lines), log
     assert len(lines) <= 2, log
 
 
@@ -119,7 +67,7 @@ def test_outage_is_logged_for_the_administrator(scene):
 def test_connections_that_broke_while_idle_do_no_harm(scene, endpoint):
     """After memcached restarted, or a firewall cut idle connections, the
     first request meets a dead connection: the truth or 503, then all well."""
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     answer = scene.requests()[endpoint]()
     assert answer.status in (EXPECTED[endpoint], 503), answer
     scene.heal()
@@ -129,11 +77,11 @@ def test_connections_that_broke_while_idle_do_no_harm(scene, endpoint):
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_store_that_hangs_ends_a_request_after_one_timeout(scene, endpoint):
-    with scene.proxy.fault(proxy.swallow):
+    with scene.site.proxy.fault(proxy.swallow):
         answer = in_time(scene.requests()[endpoint](), TIMEOUT)
         contract.unavailable(answer)
         assert answer.elapsed > TIMEOUT * 0.5 or answer.elapsed < 0.1
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     scene.heal()
     assert scene.held() == {"g1": (scene.user.user_id, scene.lock_id)}
 
@@ -152,7 +100,7 @@ def test_stopped_memcached_is_503_and_heals_when_it_goes_on(scene):
 
 
 def test_hung_store_heals_at_once_on_new_connections(scene):
-    with scene.proxy.fault(proxy.swallow):
+    with scene.site.proxy.fault(proxy.swallow):
         contract.unavailable(scene.user.locks(scene.course))
     started = time.monotonic()
     scene.heal()
@@ -164,11 +112,11 @@ def test_hung_store_heals_at_once_on_new_connections(scene):
 @pytest.mark.parametrize("latency", [0.05, 0.15, 0.22])
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_slow_store_is_waited_for_within_the_budget(scene, endpoint, latency):
-    scene.proxy.latency = latency
+    scene.site.proxy.latency = latency
     try:
         answer = in_time(scene.requests()[endpoint](), BUDGET)
     finally:
-        scene.proxy.latency = 0.0
+        scene.site.proxy.latency = 0.0
     allowed = {EXPECTED[endpoint], *([503] if latency > 0.05 else [])}
     assert answer.status in allowed, answer
     if answer.status == 201:
@@ -179,15 +127,15 @@ def test_slow_store_is_waited_for_within_the_budget(scene, endpoint, latency):
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_trickling_store_is_503_within_the_budget(scene, endpoint):
-    with scene.proxy.fault(proxy.trickle(0.1), proxy.reads):
+    with scene.site.proxy.fault(proxy.trickle(0.1), proxy.reads):
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         contract.unavailable(answer)
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     scene.heal()
 
 
 def test_trickled_reply_to_a_write_is_no_lie(scene):
-    with scene.proxy.fault(proxy.trickle(0.1), proxy.writes):
+    with scene.site.proxy.fault(proxy.trickle(0.1), proxy.writes):
         answer = in_time(scene.requests()["move"](), BUDGET)
     check_truth(scene, answer)
 
@@ -215,10 +163,10 @@ READ_FAULTS = {
 @pytest.mark.parametrize("fault", READ_FAULTS)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_read_that_fails_is_503_never_an_absence(scene, endpoint, fault):
-    with scene.proxy.fault(READ_FAULTS[fault], proxy.reads):
+    with scene.site.proxy.fault(READ_FAULTS[fault], proxy.reads):
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         contract.unavailable(answer)
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     scene.heal()
     assert scene.held() == {"g1": (scene.user.user_id, scene.lock_id)}
 
@@ -226,10 +174,10 @@ def test_read_that_fails_is_503_never_an_absence(scene, endpoint, fault):
 @pytest.mark.parametrize("fault", READ_FAULTS)
 def test_session_that_could_not_be_read_is_503_not_401(scene, fault):
     match = proxy.key_begins("session:")
-    with scene.proxy.fault(READ_FAULTS[fault], match):
+    with scene.site.proxy.fault(READ_FAULTS[fault], match):
         contract.unavailable(scene.user.locks(scene.course))
         contract.unavailable(scene.site.client("nobodysid").unlock("1"))
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     scene.heal()
 
 
@@ -237,8 +185,8 @@ def test_session_that_could_not_be_read_is_503_not_401(scene, fault):
                                       "no lock", "acquire", "move"])
 @pytest.mark.parametrize("skip", [1, 2])
 def test_later_read_that_fails_is_503_too(scene, endpoint, skip):
-    with scene.proxy.fault(proxy.cut_within_reply, proxy.reads,
-                           skip=skip) as fault:
+    with scene.site.proxy.fault(proxy.cut_within_reply, proxy.reads,
+                                skip=skip) as fault:
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         if fault.hits:
             assert answer.status in (503, 201), answer
@@ -253,10 +201,10 @@ def test_later_read_that_fails_is_503_too(scene, endpoint, skip):
 @pytest.mark.parametrize("endpoint", WRITING)
 def test_write_that_is_refused_is_503_and_changes_nothing(scene, endpoint,
                                                           text):
-    with scene.proxy.fault(proxy.answer(text), proxy.writes):
+    with scene.site.proxy.fault(proxy.answer(text), proxy.writes):
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         contract.error(answer, 503)
-    scene.proxy.cut_all()
+    scene.site.proxy.cut_all()
     scene.heal()
     held = scene.held()
     assert held == {"g1": (scene.user.user_id, scene.lock_id)}, held
@@ -265,7 +213,7 @@ def test_write_that_is_refused_is_503_and_changes_nothing(scene, endpoint,
 @pytest.mark.parametrize("text", [b"EXISTS", b"NOT_FOUND", b"NOT_STORED"])
 def test_write_that_is_always_lost_to_others_ends_in_503(scene, text):
     """Tries are bounded by time."""
-    with scene.proxy.fault(proxy.answer(text), proxy.writes):
+    with scene.site.proxy.fault(proxy.answer(text), proxy.writes):
         for endpoint in ("acquire", "release"):
             answer = in_time(scene.requests()[endpoint](), BUDGET)
             contract.error(answer, 503)
@@ -288,14 +236,8 @@ UNKNOWN = {
 
 def check_truth(scene, answer):
     """Nobody was lied to; and the store serves as before."""
-    before = scene.held()
-    if answer.status == 201:
-        lock = contract.granted(answer)
-        assert before[lock["subject"]["gadgetId"]] == (
-            lock["ownerId"], lock["id"]), (answer, before)
-    elif answer.status == 200 and answer.json == {}:
-        assert "g1" not in before, (answer, before)
-    scene.proxy.cut_all()
+    scene.check_truth(answer)
+    scene.site.proxy.cut_all()
     scene.heal()
 
 
@@ -304,28 +246,20 @@ def check_truth(scene, answer):
 @pytest.mark.parametrize("endpoint", WRITING)
 def test_unknown_write_is_settled_or_503(scene, endpoint, fault, position):
     """The n-th write of the request goes wrong, once."""
-    with scene.proxy.fault(UNKNOWN[fault], proxy.writes, skip=position,
+    with scene.site.proxy.fault(UNKNOWN[fault], proxy.writes, skip=position,
                            times=1):
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         good = 200 if endpoint == "release" else 201
         assert answer.status in (good, 503), answer
     check_truth(scene, answer)
     time.sleep(TIMEOUT * 0.5 if "late" in fault else 0)
-    # Whoever asks again is served; nobody was locked out by the rest.
-    contract.granted(scene.user.lock(scene.course, "g2"), gadget="g2",
-                     owner=scene.user.user_id)
-    contract.granted(scene.other.lock(scene.course, "g1"), gadget="g1",
-                     owner=scene.other.user_id)
-    contract.taken(scene.user.lock(scene.course, "g1"))
-    held = scene.held()
-    assert {gadget: owner for gadget, (owner, _) in held.items()} == {
-        "g2": scene.user.user_id, "g1": scene.other.user_id}
+    scene.check_serves()
 
 
 @pytest.mark.parametrize("endpoint", WRITING)
 def test_every_lost_reply_leaves_the_truth(scene, endpoint):
     """All writes take effect, and no reply to any of them comes."""
-    with scene.proxy.fault(proxy.lose_reply, proxy.writes):
+    with scene.site.proxy.fault(proxy.lose_reply, proxy.writes):
         answer = in_time(scene.requests()[endpoint](), BUDGET)
         good = 200 if endpoint == "release" else 201
         assert answer.status in (good, 503), answer
@@ -336,7 +270,8 @@ def test_every_lost_reply_leaves_the_truth(scene, endpoint):
 def test_lost_reply_to_the_grant_is_settled_as_granted(scene):
     """Settling shows that the write took effect, so the client hears so;
     at the least, that is what happens when its connection just breaks."""
-    with scene.proxy.fault(proxy.cut_after, proxy.writes, skip=1, times=1):
+    with scene.site.proxy.fault(proxy.cut_after, proxy.writes, skip=1,
+                                times=1):
         answer = scene.other.lock(scene.course, "g3")
     contract.granted(answer, scene.course, "g3", scene.other.user_id)
 
@@ -346,8 +281,8 @@ def test_late_write_never_undoes_a_later_one(broken):
     other requests succeeded: theirs stand."""
     for position in range(3):
         scene = Scene(broken)
-        with scene.proxy.fault(proxy.late_effect(1.2), proxy.writes,
-                               skip=position, times=1):
+        with scene.site.proxy.fault(proxy.late_effect(1.2), proxy.writes,
+                                    skip=position, times=1):
             answer = scene.other.lock(scene.course, "g2")
         check = scene.user_direct.lock(scene.course, "g2")
         if answer.status == 201:

@@ -77,6 +77,9 @@ def test_pool_with_one_server_down_is_503_or_the_truth(site, how):
                     (person.lock(course, "g1"), 201),
                     (person.unlock("12345"), 404)):
                 assert answer.status in (truth, 503), answer
+                # Each request has a server's timeout to wait at most, and a
+                # write to a hung one another.
+                assert answer.elapsed < 2 * 0.25 + 0.4, answer.elapsed
                 if answer.status in seen:
                     seen[answer.status] += 1
                 if answer.status == 200:

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import signal
 import socket
+import sys
 from bisect import bisect_left
 from contextlib import contextmanager
 
@@ -59,16 +60,26 @@ class TextClient:
         assert self.line() == "" and self.line() == "END"
         return value
 
-    def fill(self, size):
-        """Stores values of this size until the server has no room."""
+    def fill(self, size, most=sys.maxsize):
+        """Stores values of this size until the server has no room. Returns
+        how many keys, fill:SIZE:NUMBER, it tried."""
         value = b"x" * size
         for start in itertools.count(step=100):
             for number in range(start, start + 100):
                 self._stream.write(b"set fill:%d:%d 0 0 %d\r\n%s\r\n"
                                    % (size, number, size, value))
             self._stream.flush()
-            if "STORED" not in {self.line() for _ in range(100)}:
-                return
+            stored = {self.line() for _ in range(100)}
+            if "STORED" not in stored or start + 100 >= most:
+                return start + 100
+
+    def empty(self, size, count):
+        """Deletes what filled it."""
+        for number in range(count):
+            self._stream.write(b"delete fill:%d:%d\r\n" % (size, number))
+        self._stream.flush()
+        for _ in range(count):
+            self.line()
 
 
 class Memcached:
@@ -130,8 +141,11 @@ class Memcached:
         if self._process is not None and self._process.running():
             self._process.end(signal.SIGKILL)
 
-    def restart(self):
+    def restart(self, *arguments):
+        """Comes back empty, and runs with these arguments if any are
+        given."""
         self.stop()
+        self._arguments = arguments or self._arguments
         self.start()
 
 
