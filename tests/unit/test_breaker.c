@@ -10,6 +10,8 @@
 #define PATIENCE apr_time_from_msec(1)
 #define THREADS 8
 #define ROUNDS 2000
+/** Few, so that they really run at the same time. */
+#define RUSHERS 2
 
 /** Times out until it opens, and says when it did. */
 static int open_at(locks_breaker_t *breaker, apr_time_t now)
@@ -199,6 +201,55 @@ START_TEST(of_many_threads_one_opens_and_one_tries)
 }
 END_TEST
 
+/** Threads that ask one open breaker at the same time, round after round. */
+typedef struct rush_t {
+    locks_breaker_t breakers[ROUNDS];
+    _Atomic int arrived[ROUNDS];
+    _Atomic int tries[ROUNDS];
+} rush_t;
+
+static void *APR_THREAD_FUNC run_rush(apr_thread_t *thread, void *data)
+{
+    rush_t *rush = data;
+    int i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        rush->arrived[i]++;
+        while (rush->arrived[i] < RUSHERS) {
+            apr_thread_yield();
+        }
+        rush->tries[i] += locks_breaker_advise(&rush->breakers[i],
+                                               NOW + LOCKS_BREAKER_PAUSE_MIN,
+                                               PATIENCE) == LOCKS_BREAKER_TRY;
+    }
+    apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+START_TEST(of_threads_at_the_same_time_exactly_one_tries)
+{
+    rush_t *rush = apr_pcalloc(pool, sizeof(*rush));
+    apr_thread_t *threads[RUSHERS];
+    apr_status_t status;
+    int i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        open_at(&rush->breakers[i], NOW);
+    }
+    for (i = 0; i < RUSHERS; i++) {
+        ck_assert_int_eq(
+            apr_thread_create(&threads[i], NULL, run_rush, rush, pool),
+            APR_SUCCESS);
+    }
+    for (i = 0; i < RUSHERS; i++) {
+        apr_thread_join(&status, threads[i]);
+    }
+    for (i = 0; i < ROUNDS; i++) {
+        ck_assert_int_eq(rush->tries[i], 1);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("breaker");
@@ -213,5 +264,6 @@ int main(void)
     tcase_add_test(tests, an_answer_closes_it_once);
     tcase_add_loop_test(tests, pauses_grow_up_to_the_longest, 0, 2);
     tcase_add_test(tests, of_many_threads_one_opens_and_one_tries);
+    tcase_add_test(tests, of_threads_at_the_same_time_exactly_one_tries);
     return unit_run(suite);
 }
