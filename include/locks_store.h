@@ -46,8 +46,8 @@ extern "C" {
 #define LOCKS_STORE_DONE APR_SUCCESS
 /** The server that owns the key answered that it has no such key. */
 #define LOCKS_STORE_ABSENT APR_NOTFOUND
-/** Nothing was stored: the key exists (add), or its CAS value is another
- *  one (cas). */
+/** Nothing was stored: the key exists (add), or the CAS value is not its
+ *  present one, or can no longer be told to be (cas). */
 #define LOCKS_STORE_LOST APR_EEXIST
 /** Nothing was read and nothing was stored: the server could not be asked,
  *  or a read was not answered in full and in time. */

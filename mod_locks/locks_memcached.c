@@ -213,6 +213,12 @@ static apr_uint64_t bind_cas(const locks_memcached_client_t *client,
                : cas | (apr_uint64_t)client->opened << CONNECTION_SHIFT;
 }
 
+int locks_memcached_is_current(const locks_memcached_client_t *client,
+                               apr_uint64_t cas)
+{
+    return cas >> CONNECTION_SHIFT == client->opened;
+}
+
 /** Is there still an answer to come? If not, the library would call a lost
  *  connection the end of the answers. */
 static int expects_answer(const locks_memcached_client_t *client)
@@ -292,9 +298,6 @@ locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
                                              apr_uint64_t cas,
                                              apr_uint32_t lifetime)
 {
-    if (cas >> CONNECTION_SHIFT != client->opened) {
-        return LOCKS_MEMCACHED_LOST;
-    }
     cas &= ((apr_uint64_t)1 << CONNECTION_SHIFT) - 1;
     return stored(client,
                   memcached_cas(client->library, key, strlen(key), value,

@@ -90,8 +90,13 @@ locks_memcached_result_e locks_memcached_add(locks_memcached_client_t *client,
                                              apr_size_t length,
                                              apr_uint32_t lifetime);
 
-/** Replaces a value that still has this CAS value, which must not be 0. LOST,
- *  and nothing is sent, if it was read on an earlier connection. */
+/** Was this CAS value read on the connection that the open client has? If
+ *  not, the server may have been restarted since, and have given the same CAS
+ *  value to another record. */
+int locks_memcached_is_current(const locks_memcached_client_t *client,
+                               apr_uint64_t cas);
+
+/** Replaces a value that still has this CAS value, which must be current. */
 locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
                                              const char *key, const char *value,
                                              apr_size_t length,

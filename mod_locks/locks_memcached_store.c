@@ -140,6 +140,9 @@ static apr_status_t talk(locks_memcached_session_t *session, int server,
     if (client == NULL) {
         return LOCKS_STORE_UNREACHABLE;
     }
+    if (write->cas != 0 && !locks_memcached_is_current(client, write->cas)) {
+        return LOCKS_STORE_LOST;
+    }
     locks_memcached_arm(session);
     result = locks_memcached_connect(client);
     *sent = result == LOCKS_MEMCACHED_OK;

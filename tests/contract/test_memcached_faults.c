@@ -451,7 +451,6 @@ START_TEST(nobody_listening_is_unreachable)
     ck_assert_ptr_nonnull(strstr(reason(), "Connection refused"));
     ck_assert_int_eq(add("a", "v", LOCKS_STORE_ORDINARY),
                      LOCKS_STORE_UNREACHABLE);
-    ck_assert_int_eq(cas("a", "v", 7), LOCKS_STORE_UNREACHABLE);
     ck_assert_uint_eq(session->round_trips, 0);
     use("unix:/nonexistent/memcached.sock", 1);
     ck_assert_int_eq(status_of("a"), LOCKS_STORE_UNREACHABLE);
@@ -539,7 +538,8 @@ static memcached_st *plain_client(server_t *const *servers, int count)
 
 /** A store with two sessions, whose server has started anew since the first
  *  of them read a CAS value, and has the same CAS value again. */
-static locks_store_session_t *outlive(locks_store_item_t *item)
+static locks_store_session_t *outlive(server_t **started,
+                                      locks_store_item_t *item)
 {
     static const char *const options[] = {NULL};
     server_t *server = server_start(pool, options);
@@ -553,6 +553,7 @@ static locks_store_session_t *outlive(locks_store_item_t *item)
     ck_assert_int_eq(store->provider->add(other, "a", "theirs", 6, LIFETIME,
                                           LOCKS_STORE_ORDINARY),
                      LOCKS_STORE_DONE);
+    *started = server;
     return other;
 }
 
@@ -569,7 +570,8 @@ static void assert_theirs(locks_store_session_t *other)
 START_TEST(a_cas_value_ends_with_its_server)
 {
     locks_store_item_t item;
-    locks_store_session_t *other = outlive(&item);
+    server_t *server;
+    locks_store_session_t *other = outlive(&server, &item);
 
     ck_assert_int_eq(cas("a", "again", item.cas), LOCKS_STORE_UNKNOWN);
     assert_theirs(other);
@@ -579,7 +581,8 @@ END_TEST
 START_TEST(a_cas_value_is_not_used_on_another_connection)
 {
     locks_store_item_t item;
-    locks_store_session_t *other = outlive(&item);
+    server_t *server;
+    locks_store_session_t *other = outlive(&server, &item);
 
     ck_assert_int_eq(status_of("b"), LOCKS_STORE_ABSENT);
     ck_assert_int_eq(cas("a", "again", item.cas), LOCKS_STORE_LOST);
@@ -748,6 +751,30 @@ START_TEST(slow_answers_between_good_ones_open_nothing)
         use_new_session();
         ck_assert_int_eq(status_of("a"), LOCKS_STORE_ABSENT);
     }
+}
+END_TEST
+
+START_TEST(a_write_that_is_not_sent_says_nothing_of_its_server)
+{
+    locks_store_item_t item;
+    server_t *server;
+    locks_store_session_t *other = outlive(&server, &item);
+    locks_store_session_t *holder;
+    int i;
+
+    store->provider->close(other);
+    ck_assert_int_eq(status_of("b"), LOCKS_STORE_ABSENT);
+    holder = session;
+    open_session();
+    server_hang(server);
+    for (i = 1; i < LOCKS_BREAKER_TIMEOUTS; i++) {
+        ck_assert(asks_quietly("a"));
+        ck_assert_int_eq(store->provider->cas(holder, "a", "again", 5, item.cas,
+                                              LIFETIME, LOCKS_STORE_ORDINARY),
+                         LOCKS_STORE_LOST);
+    }
+    ck_assert(!asks_quietly("a"));
+    server_continue(server);
 }
 END_TEST
 
@@ -1074,6 +1101,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase,
                    a_server_that_goes_on_is_found_within_the_longest_pause);
     tcase_add_test(tcase, what_became_of_a_write_is_asked_all_the_same);
+    tcase_add_test(tcase, a_write_that_is_not_sent_says_nothing_of_its_server);
     tcase_add_test(tcase, slow_answers_between_good_ones_open_nothing);
     tcase_add_test(tcase, a_known_failure_hides_no_new_one);
     tcase_add_test(tcase, a_known_failure_stays_known);

@@ -252,8 +252,7 @@ def test_both_servers_of_a_pool_are_told_of(pair):
     for server in pair.servers.servers:
         server.pause()
     # The session is on one server, the course on the other.
-    # One that was heard of last may need a request more than the other.
-    for _ in range(2 * TIMEOUTS):
+    for _ in range(TIMEOUTS):
         contract.unavailable(user.locks(pair.lost_course))
     assert len(opened(site)) == 2, site.httpd.log()
     for server in pair.servers.servers:

@@ -132,10 +132,10 @@ class Memcached:
             client.close()
 
     def pause(self):
-        self._process.send(signal.SIGSTOP)
+        self._process.pause()
 
     def resume(self):
-        self._process.send(signal.SIGCONT)
+        self._process.resume()
 
     def stop(self):
         if self._process is not None and self._process.running():

@@ -71,11 +71,20 @@ class Process:
     def send(self, number):
         os.kill(self.pid, number)
 
+    def pause(self):
+        """Stops it. The signal is first only noted, and a thread of a busy
+        server may answer once more: so waits until all have stopped."""
+        self.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def resume(self):
+        self.send(signal.SIGCONT)
+
     def end(self, number=signal.SIGTERM, seconds=20):
         """Sends the signal; returns the exit status."""
         if self.running():
             self.send(number)
-            self.send(signal.SIGCONT)
+            self.resume()
         try:
             return self._popen.wait(seconds)
         except subprocess.TimeoutExpired:
