@@ -12,13 +12,11 @@ from harness import contract
 from harness.memcached import memcached
 from harness.proxy import late_reply, reads, writes
 from harness.site import broken_site, running_site
-from harness.system import eventually
+from harness.system import SLACK, eventually
 
 TTL = 4.0
 OFF = 3.0
 SKEW = 5.0
-# What a request on a busy machine may take.
-SLACK = 0.5
 
 
 @contextmanager

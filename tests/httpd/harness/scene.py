@@ -3,15 +3,13 @@
 is answered when all is well, and what must be true afterwards."""
 
 from . import contract
-from .system import eventually
+from .system import SLACK, eventually
 
 # Every endpoint, asked by who holds g1 and by somebody else.
 EXPECTED = {"list": 200, "renew": 201, "move": 201, "acquire": 201,
             "refused": 403, "release": 200, "stranger": 403, "no lock": 404}
 ENDPOINTS = list(EXPECTED)
 WRITING = ["renew", "move", "acquire", "release"]
-# How much later an answer may come on a busy machine.
-SLACK = 0.4
 
 
 def in_time(answer, seconds):
