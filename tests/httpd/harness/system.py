@@ -77,7 +77,7 @@ class Process:
         """Stops it. The signal is first only noted, and a thread of a busy
         server may answer once more: so waits until all have stopped."""
         self.send(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self):
         self.send(signal.SIGCONT)
