@@ -39,6 +39,7 @@ static void register_hooks(apr_pool_t *pool)
                                 APR_HOOK_LAST);
     locks_location_register_filter();
 
+    locks_auth_register(pool);
     ap_hook_handler(locks_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -8,6 +8,7 @@
 
 #include <httpd.h>
 
+#include <ap_expr.h>
 #include <http_config.h>
 
 #include "locks_catalog.h"
@@ -50,6 +51,9 @@ typedef struct locks_location_config_t {
     /** The path that the handler serves, without a slash at its end. */
     const char *base;
     const locks_catalog_provider_t *catalog;
+    /** Makes the owner's name of the user that httpd authenticated; the
+     *  user's name if NULL. */
+    const ap_expr_info_t *user_format;
 } locks_location_config_t;
 
 extern const command_rec locks_directives[];
@@ -64,6 +68,9 @@ void locks_default_server_config(locks_server_config_t *config);
 
 /** The path that a request's location serves. */
 const char *locks_base(const request_rec *r);
+/** The user that httpd authenticated, as locks shall know it; NULL if there
+ *  is none. */
+const char *locks_user(request_rec *r);
 /** The catalog of a request's location; never NULL. */
 const locks_catalog_provider_t *locks_catalog(const request_rec *r);
 const locks_server_config_t *locks_server_config(const server_rec *server);
@@ -83,14 +90,38 @@ locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r);
 int locks_store_log_level(const locks_store_session_t *session,
                           const char *why);
 
+typedef struct locks_identity_t locks_identity_t;
+
+/* ---- What the module keeps about a request (mod_locks_location.c) ---- */
+
+typedef struct locks_request_notes_t {
+    /** The URL that was recognised as ours, or NULL. */
+    const char *uri;
+    /** The status that is answered in JSON where the URL is not ours. */
+    int json_status;
+    /** Did Require locks-session look at this request? */
+    int session_required;
+    /** What is known of the SID. Kept by the first request of a chain. */
+    const locks_identity_t *identity;
+} locks_request_notes_t;
+
+/** The notes of a request; never NULL. */
+locks_request_notes_t *locks_request_notes(request_rec *r);
+
 /* ---- Our own locations, and JSON for what others refuse there
  *      (mod_locks_location.c) ---- */
 
+/** Was this URL recognised as ours? The configuration alone does not say so
+ *  in every phase: core takes it away for a while. And a rule may have sent
+ *  the request elsewhere since. */
+int locks_location_is_ours(request_rec *r);
 int locks_location_recognise(request_rec *r);
 int locks_location_translate(request_rec *r);
 int locks_location_map(request_rec *r);
 void locks_location_insert_error_filter(request_rec *r);
 void locks_location_register_filter(void);
+/** Has a refusal with this status answered by this JSON text, at any URL. */
+void locks_location_refuse(request_rec *r, int status, const char *json);
 
 /** The seconds that a 503 asks clients to wait. */
 #define LOCKS_RETRY_AFTER "1"
@@ -102,7 +133,44 @@ int locks_answer(request_rec *r, int status, const char *json);
 /** Sends the JSON text of an error. */
 int locks_answer_error(request_rec *r, int status, const char *message,
                        apr_size_t length);
-/* ---- Who is asking (mod_locks_caller.c) ---- */
+
+/* ---- What a SID stands for (mod_locks_sid.c) ---- */
+
+/** What was found out about a request's SID. */
+struct locks_identity_t {
+    const char *sid;
+    /** OK, HTTP_UNAUTHORIZED or HTTP_SERVICE_UNAVAILABLE. */
+    int status;
+    /** NULL unless the status is OK. */
+    const locks_session_t *session;
+    /** How long the session store was waited for, and how often asked, ahead
+     *  of the handler. */
+    apr_interval_time_t waited;
+    apr_uint32_t round_trips;
+};
+
+/** What is known already of this SID, to this request, to the one that it is
+ *  part of or to one that was redirected to it; or NULL. */
+const locks_identity_t *locks_sid_known(request_rec *r, const char *sid);
+/** The key of the session store that decides about a SID, or NULL. */
+const char *locks_sid_key(const char *sid, const request_rec *r);
+/** Judges a SID by what the session store has under its key, and keeps the
+ *  result for the request. Failures are logged. */
+const locks_identity_t *locks_sid_judge(request_rec *r, const char *sid,
+                                        const locks_store_item_t *item,
+                                        const locks_store_session_t *store);
+/** Finds out what a SID stands for: what is known, or else by a round trip
+ *  to the session store. */
+const locks_identity_t *locks_sid_find(request_rec *r, const char *sid);
+
+/** The built-in session source. */
+extern const locks_session_provider_t locks_session_record_source;
+
+/* ---- AuthType SID and Require locks-session (mod_locks_auth.c) ---- */
+
+void locks_auth_register(apr_pool_t *pool);
+
+/* ---- Who is asking /locks (mod_locks_caller.c) ---- */
 
 /** Who a request says it is, before anyone has looked. */
 typedef struct locks_claim_t {
@@ -110,6 +178,8 @@ typedef struct locks_claim_t {
     const char *sid;
     /** The key of the session store that decides about the SID, or NULL. */
     const char *session_key;
+    /** What is known of the SID already, or NULL. */
+    const locks_identity_t *identity;
     /** The user that httpd authenticated, if there is no SID. */
     const char *user;
 } locks_claim_t;
@@ -125,7 +195,7 @@ typedef struct locks_caller_t {
 } locks_caller_t;
 
 /** Reads the request's claim. OK, or HTTP_UNAUTHORIZED. */
-int locks_caller_claim(locks_claim_t *claim, const request_rec *r);
+int locks_caller_claim(locks_claim_t *claim, request_rec *r);
 /** Has what the claim needs from the lock store read ahead. */
 void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
                         const request_rec *r);
@@ -134,8 +204,10 @@ void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
 int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
                        locks_operation_t *op, request_rec *r);
 
-/** The built-in session source. */
-extern const locks_session_provider_t locks_session_record_source;
+/* ---- Requests of other sites (mod_locks_origin.c) ---- */
+
+/** May this request have been written by this site, or by no page at all? */
+int locks_origin_is_own(const request_rec *r);
 
 /* ---- The body (mod_locks_body.c) ---- */
 

@@ -6,10 +6,13 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
+#include <http_log.h>
 
 #include <string.h>
 
 #include "locks_request.h"
+
+APLOG_USE_MODULE(locks);
 
 #define DEFAULT_BASE "/locks"
 #define DEFAULT_STORE "memcached:127.0.0.1:11211"
@@ -93,6 +96,7 @@ void *locks_merge_location_config(apr_pool_t *pool, void *base_config,
 
     INHERIT(base, NULL)
     INHERIT(catalog, NULL)
+    INHERIT(user_format, NULL)
     return merged;
 }
 
@@ -129,6 +133,25 @@ const char *locks_base(const request_rec *r)
     const char *base = location_config(r)->base;
 
     return base != NULL ? base : DEFAULT_BASE;
+}
+
+const char *locks_user(request_rec *r)
+{
+    const ap_expr_info_t *format = location_config(r)->user_format;
+    const char *error = NULL;
+    const char *user;
+
+    if (format == NULL || r->user == NULL) {
+        return r->user;
+    }
+    user = ap_expr_str_exec(r, format, &error);
+    if (error != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "locks: LocksUserFormat could not be evaluated: %s",
+                      error);
+        return NULL;
+    }
+    return user;
 }
 
 const locks_catalog_provider_t *locks_catalog(const request_rec *r)
@@ -387,6 +410,23 @@ static const char *set_catalog(cmd_parms *cmd, void *location, const char *name)
                                          name));
 }
 
+static const char *set_user_format(cmd_parms *cmd, void *location,
+                                   const char *text)
+{
+    locks_location_config_t *config = location;
+    const char *error = NULL;
+
+    config->user_format =
+        ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
+    return error == NULL
+               ? NULL
+               : wrong(cmd, apr_pstrcat(cmd->pool,
+                                        "takes an expression that makes the "
+                                        "owner's name, for example "
+                                        "%{REMOTE_USER}: ",
+                                        error, NULL));
+}
+
 int locks_count_arguments(const char *sql)
 {
     int count = 0;
@@ -478,6 +518,10 @@ const command_rec locks_directives[] = {
                   "the most locks in one course; default 1000"),
     AP_INIT_TAKE1("LocksCatalog", set_catalog, NULL, RSRC_CONF | ACCESS_CONF,
                   "who knows courses, gadgets and permissions; default dbd"),
+    AP_INIT_TAKE1("LocksUserFormat", set_user_format, NULL,
+                  RSRC_CONF | ACCESS_CONF,
+                  "the owner that a user of httpd's is; default "
+                  "%{REMOTE_USER}"),
     AP_INIT_TAKE1("LocksCourseQuery", set_course_query, NULL, RSRC_CONF,
                   "finds a course by its key"),
     AP_INIT_TAKE1("LocksGadgetQuery", set_gadget_query, NULL, RSRC_CONF,

@@ -123,9 +123,17 @@ static int judge_caller(exchange_t *exchange)
     }
 }
 
+/** Checks that a user asks for a change, and knows of it: a page of another
+ *  site can have a browser send what authenticates its user, but no SID. */
 static int require_user(exchange_t *exchange)
 {
-    return exchange->caller.user != NULL ? OK : refuse_caller(exchange);
+    if (exchange->caller.user == NULL) {
+        return refuse_caller(exchange);
+    }
+    return exchange->claim.sid != NULL || locks_origin_is_own(exchange->r)
+               ? OK
+               : refuse(exchange, HTTP_FORBIDDEN,
+                        "Requests of other sites are refused");
 }
 
 /** Finds the course of a key, and checks that the caller may update it. */

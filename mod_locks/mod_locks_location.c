@@ -65,7 +65,7 @@ static const struct {
 
 /** Does the configuration give this request to our handler? SetHandler's
  *  argument is an expression, even where it is a plain name. */
-static int is_ours(request_rec *r)
+static int is_handled_here(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     const char *error = NULL;
@@ -78,12 +78,21 @@ static int is_ours(request_rec *r)
     return error == NULL && ap_cstr_casecmp(handler, LOCKS_HANDLER_NAME) == 0;
 }
 
-/** Was this URL recognised as ours? The configuration alone does not say so
- *  in every phase: core takes it away for a while. And a rule may have sent
- *  the request elsewhere since. */
-static int is_recognised(const request_rec *r)
+locks_request_notes_t *locks_request_notes(request_rec *r)
 {
-    const char *uri = ap_get_module_config(r->request_config, &locks_module);
+    locks_request_notes_t *notes =
+        ap_get_module_config(r->request_config, &locks_module);
+
+    if (notes == NULL) {
+        notes = apr_pcalloc(r->pool, sizeof(*notes));
+        ap_set_module_config(r->request_config, &locks_module, notes);
+    }
+    return notes;
+}
+
+int locks_location_is_ours(request_rec *r)
+{
+    const char *uri = locks_request_notes(r)->uri;
 
     return uri != NULL && strcmp(uri, r->uri) == 0;
 }
@@ -94,8 +103,7 @@ static void claim(request_rec *r)
 {
     apr_size_t i;
 
-    ap_set_module_config(r->request_config, &locks_module,
-                         apr_pstrdup(r->pool, r->uri));
+    locks_request_notes(r)->uri = apr_pstrdup(r->pool, r->uri);
     for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         ap_custom_response(r, refusals[i].status, refusals[i].json);
     }
@@ -106,18 +114,24 @@ static void disclaim(request_rec *r)
 {
     core_request_config *core = ap_get_core_module_config(r->request_config);
 
-    ap_set_module_config(r->request_config, &locks_module, NULL);
+    locks_request_notes(r)->uri = NULL;
     core->response_code_strings = NULL;
+}
+
+void locks_location_refuse(request_rec *r, int status, const char *json)
+{
+    locks_request_notes(r)->json_status = status;
+    ap_custom_response(r, status, json);
 }
 
 int locks_location_recognise(request_rec *r)
 {
-    if (is_recognised(r)) {
+    if (locks_location_is_ours(r)) {
         return DECLINED;
     }
-    if (is_ours(r)) {
+    if (is_handled_here(r)) {
         claim(r);
-    } else if (ap_get_module_config(r->request_config, &locks_module) != NULL) {
+    } else if (locks_request_notes(r)->uri != NULL) {
         disclaim(r);
     }
     return DECLINED;
@@ -133,7 +147,7 @@ static void name_no_file(request_rec *r)
 
 int locks_location_translate(request_rec *r)
 {
-    if (!is_recognised(r)) {
+    if (!locks_location_is_ours(r)) {
         return DECLINED;
     }
     name_no_file(r);
@@ -144,7 +158,7 @@ int locks_location_translate(request_rec *r)
  *  from a ProxyPass for the whole site. */
 int locks_location_map(request_rec *r)
 {
-    if (!is_recognised(r)) {
+    if (!locks_location_is_ours(r)) {
         return DECLINED;
     }
     if (r->proxyreq == PROXYREQ_REVERSE) {
@@ -172,7 +186,8 @@ static apr_status_t filter_error(ap_filter_t *filter,
 
 void locks_location_insert_error_filter(request_rec *r)
 {
-    if (is_recognised(r)) {
+    if (locks_location_is_ours(r) ||
+        r->status == locks_request_notes(r)->json_status) {
         ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
     }
 }
