@@ -168,6 +168,9 @@ extern const locks_session_provider_t locks_session_record_source;
 
 /* ---- AuthType SID and Require locks-session (mod_locks_auth.c) ---- */
 
+/** What AuthType takes, and what WWW-Authenticate asks for. */
+#define LOCKS_AUTH_SCHEME "SID"
+
 void locks_auth_register(apr_pool_t *pool);
 
 /* ---- Who is asking /locks (mod_locks_caller.c) ---- */

@@ -15,9 +15,6 @@
 
 APLOG_USE_MODULE(locks);
 
-/** What AuthType takes, and what WWW-Authenticate says. */
-#define SCHEME "SID"
-
 /** A request whose SID is none; its status is all that counts. */
 static const locks_identity_t malformed = {.sid = "",
                                            .status = HTTP_UNAUTHORIZED};
@@ -26,13 +23,13 @@ static int is_sid_location(const request_rec *r)
 {
     const char *type = ap_auth_type((request_rec *)r);
 
-    return type != NULL && ap_cstr_casecmp(type, SCHEME) == 0;
+    return type != NULL && ap_cstr_casecmp(type, LOCKS_AUTH_SCHEME) == 0;
 }
 
 /** Asks for a session. An error's headers stay with what core sends. */
 static void challenge(request_rec *r)
 {
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", SCHEME);
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", LOCKS_AUTH_SCHEME);
     locks_location_refuse(r, HTTP_UNAUTHORIZED,
                           "{\"error\": 401, \"message\": "
                           "\"Invalid credentials\"}");
@@ -77,13 +74,13 @@ static char *user_name(const request_rec *r, const locks_session_t *session)
 static void sign_in(request_rec *r, const locks_session_t *session)
 {
     r->user = user_name(r, session);
-    r->ap_auth_type = apr_pstrdup(r->pool, SCHEME);
+    r->ap_auth_type = apr_pstrdup(r->pool, LOCKS_AUTH_SCHEME);
 }
 
 static int is_signed_in(const request_rec *r)
 {
     return r->user != NULL && r->ap_auth_type != NULL &&
-           ap_cstr_casecmp(r->ap_auth_type, SCHEME) == 0;
+           ap_cstr_casecmp(r->ap_auth_type, LOCKS_AUTH_SCHEME) == 0;
 }
 
 /** Where the location has another AuthType, Require locks-session may have
@@ -124,7 +121,7 @@ static int authenticate(request_rec *r)
 /** Core asks for it where an authenticated request is not allowed. */
 static int note_failure(request_rec *r, const char *type)
 {
-    if (ap_cstr_casecmp(type, SCHEME) != 0) {
+    if (ap_cstr_casecmp(type, LOCKS_AUTH_SCHEME) != 0) {
         return DECLINED;
     }
     challenge(r);

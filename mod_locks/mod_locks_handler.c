@@ -42,7 +42,8 @@ static int refuse(exchange_t *exchange, int status, const char *message)
 
 static int refuse_caller(exchange_t *exchange)
 {
-    apr_table_setn(exchange->r->headers_out, "WWW-Authenticate", "SID");
+    apr_table_setn(exchange->r->headers_out, "WWW-Authenticate",
+                   LOCKS_AUTH_SCHEME);
     return refuse(exchange, HTTP_UNAUTHORIZED, "Invalid credentials");
 }
 

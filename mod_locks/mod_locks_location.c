@@ -180,6 +180,13 @@ static apr_status_t filter_error(ap_filter_t *filter,
     if (r->status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->headers_out, "Retry-After", LOCKS_RETRY_AFTER);
     }
+    /* A login form asks for nothing by a header, but every 401 must (RFC 9110,
+     * section 15.5.2); an SID does here in any case. */
+    if (r->status == HTTP_UNAUTHORIZED &&
+        apr_table_get(r->err_headers_out, "WWW-Authenticate") == NULL &&
+        apr_table_get(r->headers_out, "WWW-Authenticate") == NULL) {
+        apr_table_setn(r->headers_out, "WWW-Authenticate", LOCKS_AUTH_SCHEME);
+    }
     ap_remove_output_filter(filter);
     return ap_pass_brigade(filter->next, brigade);
 }

@@ -5,34 +5,35 @@
  * at. */
 #include "mod_locks.h"
 
+#include <apr_strings.h>
 #include <apr_uri.h>
 
 #include <string.h>
 
 /** Is this Origin the site's own? Only host and port count: where a proxy
- *  ends TLS the scheme that we see is another.
+ *  ends TLS the scheme that we see is another, and so a Host without a port
+ *  means either scheme's.
  *  Origin: RFC 6454, section 7; "null" has no host. */
 static int is_own_origin(const request_rec *r, const char *origin)
 {
     const char *host = apr_table_get(r->headers_in, "Host");
     apr_uri_t theirs;
     apr_uri_t ours;
+    apr_port_t usual;
+    apr_port_t port;
 
     if (host == NULL ||
+        apr_uri_parse(r->pool, apr_pstrcat(r->pool, "//", host, NULL), &ours) !=
+            APR_SUCCESS ||
         apr_uri_parse(r->pool, origin, &theirs) != APR_SUCCESS ||
-        theirs.hostname == NULL ||
-        apr_uri_parse_hostinfo(r->pool, host, &ours) != APR_SUCCESS ||
-        ours.hostname == NULL) {
+        ours.hostname == NULL || theirs.hostname == NULL ||
+        theirs.scheme == NULL ||
+        ap_cstr_casecmp(theirs.hostname, ours.hostname) != 0) {
         return 0;
     }
-    /* Without a port each means its scheme's: our side of it is unknown. */
-    return ap_cstr_casecmp(theirs.hostname, ours.hostname) == 0 &&
-           (ours.port_str == NULL
-                ? theirs.port_str == NULL ||
-                      theirs.port == apr_uri_port_of_scheme(theirs.scheme)
-                : ours.port == (theirs.port_str != NULL
-                                    ? theirs.port
-                                    : apr_uri_port_of_scheme(theirs.scheme)));
+    usual = apr_uri_port_of_scheme(theirs.scheme);
+    port = theirs.port_str != NULL ? theirs.port : usual;
+    return port == (ours.port_str != NULL ? ours.port : usual);
 }
 
 int locks_origin_is_own(const request_rec *r)
