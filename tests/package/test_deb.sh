@@ -135,7 +135,12 @@ end() {
     trap '' HUP INT TERM
     for server in apache2 memcached; do
         pid=$(cat "$work/run/$server.pid" 2>/dev/null) || continue
-        kill "$pid" 2>/dev/null || :
+        kill "$pid" 2>/dev/null || continue
+        tries=50
+        while kill -0 "$pid" 2>/dev/null && [ "$tries" -gt 0 ]; do
+            sleep 0.1
+            tries=$((tries - 1))
+        done
     done
     unset APACHE_CONFDIR APACHE_STATE_DIRECTORY
     purge >/dev/null 2>&1 || :
