@@ -38,6 +38,7 @@ build_packages() {
     need_build_tools
     need_servers
     need apache2 httpd command -v a2enmod
+    need build-essential gcc-c++ dpkg-query -s build-essential
     need debhelper debhelper command -v dh
     need fakeroot fakeroot command -v fakeroot
     need lintian lintian command -v lintian
