@@ -44,6 +44,13 @@ make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
 say "== Fuzzing, a little =="
 make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
 
+say "== Debian package =="
+if [ -e /etc/debian_version ]; then
+    sh "$root/tests/package/test_deb.sh" "$build" || failed="$failed package"
+else
+    say "Not tested: this is no Debian."
+fi
+
 say "== Tests against httpd =="
 # No cache and no byte code: nothing is left in the source tree.
 (
