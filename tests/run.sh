@@ -23,11 +23,18 @@ has_libfuzzer() {
         clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null
 }
 
+# Is mod_auth_openidc there? apxs may be missing yet; then it is asked for too.
+has_openidc() {
+    [ -e "$(apxs -q LIBEXECDIR)/mod_auth_openidc.so" ]
+}
+
 need_build_tools
 need_servers
 need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'
+need openssl openssl command -v openssl
+need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing

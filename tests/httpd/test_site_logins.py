@@ -264,3 +264,37 @@ def test_client_certificate(site, certificates, course):
     assert over_tls(site, certificates, None, "POST", "/locks",
                     request_for(course, "g1")) == (
         403, {"error": 403, "message": "Insufficient permissions"})
+
+
+# ---- OpenID Connect ----
+
+OPENID_CONNECT = """
+OIDCProviderMetadataURL https://op.example/.well-known/openid-configuration
+OIDCClientID me
+OIDCClientSecret secret
+OIDCRedirectURI /oidc
+OIDCCryptoPassphrase something
+<Location "/openid/locks">
+    SetHandler locks
+    LocksBase /openid/locks
+    AuthType openid-connect
+    <RequireAny>
+        Require locks-session PlainUserSession
+        Require valid-user
+    </RequireAny>
+    LocksUserFormat "%{REMOTE_USER}"
+    OIDCUnAuthAction 401
+</Location>
+"""
+
+
+def test_beside_mod_auth_openidc():
+    with running_site(modules=(*MODULES, "auth_openidc"),
+                      location=LOCATION + OPENID_CONNECT) as site:
+        course = site.course()
+        user = site.user(course).at(base="/openid/locks")
+        contract.granted(user.lock(course, "g1"), owner=user.user_id,
+                         base="/openid/locks")
+        for sid in (None, "unknown"):
+            client = site.client(sid, base="/openid/locks")
+            contract.unauthorized(client.locks(course))
