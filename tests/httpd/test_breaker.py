@@ -11,7 +11,7 @@ from harness import contract
 from harness.keys import lease_key, slots_key
 from harness.memcached import Pool, memcached
 from harness.site import LOCATION, NAMED, running_site
-from harness.system import eventually
+from harness.system import SLACK, eventually
 
 # So long that whoever waits for it is told from whoever does not.
 TIMEOUT = 1.0
@@ -219,7 +219,7 @@ def test_other_server_of_a_pool_serves_on(pair):
         assert set(contract.held(listed)) == {"g1", "g2"}
         released = user.unlock(lock["id"])
         contract.released(released)
-        assert max(listed.elapsed, released.elapsed) < TIMEOUT / 2
+        assert max(listed.elapsed, released.elapsed) < TIMEOUT / 2 + SLACK
     contract.unavailable(pair.lost_user.locks(course))
     pair.hung.resume()
 
@@ -282,7 +282,7 @@ def test_session_store_that_hangs_is_left_alone_by_itself():
                 quick += answer.elapsed < TIMEOUT / 2
             answer = named.lock(course, "g2")
             contract.granted(answer, base="/named/locks", owner="ann")
-            assert answer.elapsed < TIMEOUT / 2
+            assert answer.elapsed < TIMEOUT / 2 + SLACK
         assert quick > 8, quick
         assert len(opened(site)) == 1
         sessions.resume()
