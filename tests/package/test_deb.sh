@@ -9,10 +9,13 @@
 #
 # All of this happens in a view of the file system that is thrown away: /etc,
 # /usr and /var can be written to, and the machine's own do not change.
-# $LOCKS_PACKAGE_TEST says otherwise, where that cannot be had:
+# Where that cannot be had, for want of the right to mount, the packages are
+# built and judged, and the end says that they were not installed.
+# $LOCKS_PACKAGE_TEST says otherwise:
 #
-#   host  on the machine itself, for one that is thrown away
-#   no    not at all
+#   host    on the machine itself, for one that is thrown away
+#   either  in a view if it can be had, and else on the machine itself
+#   no      nothing at all
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -65,8 +68,8 @@ judge_packages() {
 
 # ---- The view that is thrown away ----
 
-no_view="there is no right to mount here. Set LOCKS_PACKAGE_TEST=host on a"
-no_view="$no_view machine that is thrown away, or LOCKS_PACKAGE_TEST=no"
+no_view="there is no right to mount here; on a machine that is thrown away"
+no_view="$no_view set LOCKS_PACKAGE_TEST=host"
 
 # In the new namespaces: "make_view FOLDER".
 make_view() {
@@ -84,23 +87,37 @@ make_view() {
     chmod 755 /usr/sbin/policy-rc.d
 }
 
-# again HOW: this script as root, for the part that installs.
-again() {
-    as_root "$@" sh "$0" --use "$how" "$debs" ||
-        die "the packages did not pass"
+# in_new_namespaces COMMAND ARGUMENT...: runs it as root.
+in_new_namespaces() {
+    as_root unshare --mount --pid --fork --mount-proc --kill-child "$@"
+}
+
+can_make_view() {
+    in_new_namespaces sh "$0" --view 2>/dev/null
 }
 
 use_packages() {
     how=${LOCKS_PACKAGE_TEST:-view}
     case $how in
-    view)
-        set -- unshare --mount --pid --fork --mount-proc --kill-child
-        as_root "$@" true || die "$no_view"
-        again "$@"
+    host) ;;
+    view | either)
+        if can_make_view; then
+            how=view
+        elif [ "$how" = view ]; then
+            say "NOT INSTALLED, only built and judged: $no_view"
+            return
+        else
+            how=host
+        fi
         ;;
-    host) again env ;;
-    *) die "LOCKS_PACKAGE_TEST is host or no, not $how" ;;
+    *) die "LOCKS_PACKAGE_TEST is view, host, either or no, not $how" ;;
     esac
+    say "Installing ($how) ..."
+    if [ "$how" = view ]; then
+        in_new_namespaces sh "$0" --use "$how" "$debs"
+    else
+        as_root sh "$0" --use "$how" "$debs"
+    fi || die "the packages did not pass"
 }
 
 # ---- Install, use and purge, as root ----
@@ -324,6 +341,13 @@ look_for_rests() {
 }
 
 case ${1:-} in
+--view)
+    work=$(mktemp -d)
+    status=0
+    make_view "$work" || status=1
+    umount "$work" && rmdir "$work"
+    exit "$status"
+    ;;
 --use)
     debs=$3
     begin "$2"
