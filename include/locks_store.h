@@ -96,6 +96,10 @@ typedef struct locks_store_provider_t locks_store_provider_t;
  *  all threads of a process. */
 typedef struct locks_store_t {
     const locks_store_provider_t *provider;
+    /** What an administrator should know of this configuration though it
+     *  works, and what to do; NULL for nothing. Set by create(), logged once
+     *  at each start. */
+    const char *caution;
 } locks_store_t;
 
 /** News of a store's servers, for an administrator to see once, whatever the

@@ -275,3 +275,20 @@ const char *locks_address_parse(apr_array_header_t **addresses,
     }
     return error;
 }
+
+int locks_address_is_local(const locks_address_t *address)
+{
+    const char *host = address->host;
+    const char *mapped = "::ffff:";
+
+    if (host == NULL || apr_cstr_casecmp(host, "localhost") == 0 ||
+        strcmp(host, "::1") == 0) {
+        return 1;
+    }
+    if (apr_cstr_casecmpn(host, mapped, strlen(mapped)) == 0) {
+        host += strlen(mapped);
+    }
+    /* A name may begin like the loopback's numbers, too. */
+    return strncmp(host, "127.", 4) == 0 &&
+           strspn(host, "0123456789.") == strlen(host);
+}

@@ -45,4 +45,9 @@ const char *locks_address_parse(apr_array_header_t **addresses,
                                 const char *text, apr_size_t length,
                                 apr_pool_t *pool);
 
+/** Can nothing but this host reach the server there? A path, or an address of
+ *  the loopback (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3); of names
+ *  only localhost (RFC 6761, section 6.3). */
+int locks_address_is_local(const locks_address_t *address);
+
 #endif

@@ -20,6 +20,37 @@ typedef struct write_t {
     apr_uint32_t lifetime;
 } write_t;
 
+/** The first server that others than this host may reach; NULL if none. */
+static const locks_address_t *exposed(const apr_array_header_t *addresses)
+{
+    int i;
+
+    for (i = 0; i < addresses->nelts; i++) {
+        const locks_address_t *address =
+            &APR_ARRAY_IDX(addresses, i, locks_address_t);
+
+        if (!locks_address_is_local(address)) {
+            return address;
+        }
+    }
+    return NULL;
+}
+
+static const char *caution(const apr_array_header_t *addresses,
+                           apr_pool_t *pool)
+{
+    const locks_address_t *address = exposed(addresses);
+
+    return address == NULL
+               ? NULL
+               : apr_psprintf(pool,
+                              "memcached %s is reached over the network: "
+                              "whoever else reaches it can forge sessions and "
+                              "locks; let a firewall admit the httpd hosts "
+                              "alone, or use a socket or the loopback",
+                              address->name);
+}
+
 static const char *create(locks_store_t **store, const char *arguments,
                           apr_interval_time_t timeout, apr_pool_t *pool)
 {
@@ -36,6 +67,7 @@ static const char *create(locks_store_t **store, const char *arguments,
         return error;
     }
     created->base.provider = &locks_memcached_provider;
+    created->base.caution = caution(addresses, pool);
     created->addresses = addresses;
     created->timeout = timeout;
     created->breakers = apr_pcalloc(pool, (apr_size_t)addresses->nelts *

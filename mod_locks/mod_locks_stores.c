@@ -7,6 +7,7 @@
 #include <ap_provider.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_log.h>
 
 #include <string.h>
@@ -51,6 +52,12 @@ static locks_store_t *store_for(registry_t *registry, const char *address,
         return NULL;
     }
     apr_hash_set(registry->stores, name, APR_HASH_KEY_STRING, store);
+    /* httpd configures itself twice when it starts. */
+    if (store->caution != NULL &&
+        ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, registry->server,
+                     "locks: %s", store->caution);
+    }
     return store;
 }
 

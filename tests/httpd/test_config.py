@@ -381,3 +381,13 @@ def test_keys_are_within_memcacheds_rules_for_any_user_and_gadget():
             user = site.user(user_id=name)
             contract.granted(user.lock(course, gadget), course, gadget, name)
         assert len(contract.listed(user.locks(course))) == 3
+
+
+@pytest.mark.parametrize("store, told", [
+    ("127.0.0.1:1", 0), ("127.0.0.1:1,10.255.255.1:1", 1),
+])
+def test_store_that_others_may_reach_is_cautioned_of(store, told):
+    with running_site(address=store) as site:
+        log = site.httpd.log()
+        assert log.count("can forge sessions and locks") == told, log
+        assert log.count("memcached 10.255.255.1:1 is reached") == told

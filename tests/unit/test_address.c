@@ -118,6 +118,43 @@ START_TEST(order_is_kept)
 }
 END_TEST
 
+START_TEST(what_others_may_reach_is_told)
+{
+    static const struct {
+        const char *text;
+        int local;
+    } cases[] = {
+        {"127.0.0.1", 1},
+        {"127.1.2.3:11212", 1},
+        {"localhost:11211", 1},
+        {"LocalHost", 1},
+        {"[::1]", 1},
+        {"[::ffff:127.0.0.1]:1", 1},
+        {"unix:/run/x.sock", 1},
+        {"10.0.0.1", 0},
+        {"0.0.0.0", 0},
+        {"127.example.org", 0},
+        {"[::]", 0},
+        {"[::ffff:10.0.0.1]", 0},
+        {"[fe80::1]", 0},
+        {"locks.example.org", 0},
+        {"128.0.0.1", 0},
+        {"localhost.example.org", 0},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        apr_array_header_t *list = NULL;
+
+        ck_assert_ptr_null(locks_address_parse(&list, cases[i].text,
+                                               strlen(cases[i].text), pool));
+        ck_assert_msg(locks_address_is_local(&APR_ARRAY_IDX(
+                          list, 0, locks_address_t)) == cases[i].local,
+                      "%s", cases[i].text);
+    }
+}
+END_TEST
+
 START_TEST(a_nul_is_no_end)
 {
     apr_array_header_t *addresses;
@@ -165,6 +202,7 @@ int main(void)
     tcase_add_loop_test(tcase, an_address_is_read, 0, COUNT(good));
     tcase_add_loop_test(tcase, a_wrong_list_is_told, 0, COUNT(bad));
     tcase_add_test(tcase, order_is_kept);
+    tcase_add_test(tcase, what_others_may_reach_is_told);
     tcase_add_test(tcase, a_nul_is_no_end);
     tcase_add_test(tcase, lists_have_limits);
     return unit_run(suite);
