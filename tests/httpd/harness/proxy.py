@@ -76,10 +76,12 @@ class Exchange:
         try:
             for piece in pieces:
                 time.sleep(pause)
+                # Noted first: whoever has the answer may look at once.
+                self.answered = time.monotonic()
                 self.link.client.sendall(piece)
         except OSError as error:
+            self.answered = None
             raise HungUp from error
-        self.answered = time.monotonic()
 
     def cut(self):
         """Closes the client's connection."""
