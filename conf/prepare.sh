@@ -43,14 +43,24 @@ find_httpd() {
     [ -x "$httpd" ] && say "$httpd"
 }
 
-# apr-util loads its database drivers from a directory that it was built with.
-have_sqlite_driver() {
+# have_driver NAME: apr-util loads its database drivers from a directory that
+# it was built with.
+have_driver() {
     apu=$("$(find_apxs)" -q APU_CONFIG) || return 1
     libraries=$("$apu" --bindir)/../lib
-    for file in "$libraries"/apr-util-1/apr_dbd_sqlite3*.so \
-        "$libraries"64/apr-util-1/apr_dbd_sqlite3*.so \
-        "$libraries"/*/apr-util-1/apr_dbd_sqlite3*.so; do
+    for file in "$libraries"/apr-util-1/apr_dbd_"$1"*.so \
+        "$libraries"64/apr-util-1/apr_dbd_"$1"*.so \
+        "$libraries"/*/apr-util-1/apr_dbd_"$1"*.so; do
         [ -e "$file" ] && return 0
+    done
+    return 1
+}
+
+# Debian has it outside of PATH, in a directory for each version.
+find_postgres() {
+    command -v postgres && return
+    for file in /usr/lib/postgresql/*/bin/postgres; do
+        [ -x "$file" ] && say "$file" && return
     done
     return 1
 }
@@ -74,10 +84,17 @@ need_build_tools() {
 
 need_servers() {
     need apache2 httpd find_httpd
-    need libaprutil1-dbd-sqlite3 apr-util-sqlite have_sqlite_driver
+    need libaprutil1-dbd-sqlite3 apr-util-sqlite have_driver sqlite3
     need memcached memcached command -v memcached
     need sqlite3 sqlite command -v sqlite3
     need curl curl command -v curl
+}
+
+need_databases() {
+    need libaprutil1-dbd-pgsql apr-util-pgsql have_driver pgsql
+    need libaprutil1-dbd-mysql apr-util-mysql have_driver mysql
+    need postgresql "postgresql-server postgresql" find_postgres
+    need mariadb-server "mariadb-server mariadb" command -v mariadbd
 }
 
 # Runs a command as root, or fails; asks for a password only at a terminal.
@@ -93,6 +110,19 @@ as_root() {
     fi
 }
 
+# Calls apt-get while a policy keeps fresh packages from starting servers of
+# their own: Debian's scripts ask it before they start one.
+# shellcheck disable=SC2016
+quiet_apt='
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap "rm -f $policy" EXIT
+    trap "exit 1" HUP INT TERM
+    printf "#!/bin/sh\nexit 101\n" >"$policy" && chmod 755 "$policy"
+fi
+DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get "$@"
+'
+
 # Installs what need() found missing; nothing at all if that is nothing.
 install_missing() {
     [ -n "$missing_deb" ] || return 0
@@ -102,12 +132,10 @@ install_missing() {
             "Debian names:$missing_deb"
     fi
     say "Installing:$missing_deb"
-    # The run level keeps fresh packages from starting servers of their own.
     # The names are words.
     # shellcheck disable=SC2086
-    if ! as_root apt-get -q update ||
-        ! as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-            apt-get -q -y install --no-install-recommends $missing_deb; then
+    if ! as_root apt-get -q update || ! as_root sh -c "$quiet_apt" sh \
+        -q -y install --no-install-recommends $missing_deb; then
         die "could not install what is missing. Run as root:" \
             "apt-get update && apt-get install$missing_deb"
     fi

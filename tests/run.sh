@@ -30,6 +30,9 @@ has_openidc() {
 
 need_build_tools
 need_servers
+need_databases
+need python3-psycopg2 python3-psycopg2 "$python" -c 'import psycopg2'
+need python3-pymysql python3-PyMySQL "$python" -c 'import pymysql'
 need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'

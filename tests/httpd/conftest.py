@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sites that the tests of a file, or of all files, share."""
 
+from contextlib import ExitStack
+
 import pytest
 
 pytest.register_assert_rewrite("harness.contract", "harness.scene")
 
+from harness.databases import SERVERS, Databases, wanted  # noqa: E402
 from harness.site import broken_site, running_site  # noqa: E402
 from history import tally  # noqa: E402
 
@@ -15,11 +18,46 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(line)
 
 
+def pytest_generate_tests(metafunc):
+    """Tests with the mark every_database run once on each that is wanted."""
+    if ("new_database" in metafunc.fixturenames
+            and metafunc.definition.get_closest_marker("every_database")):
+        metafunc.parametrize("new_database", wanted(), indirect=True,
+                             scope="module")
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", [name for name in wanted()
+                                      if name in SERVERS], scope="module")
+
+
 @pytest.fixture(scope="session")
-def site():
+def databases():
+    """What makes databases and starts their servers."""
+    with Databases() as databases:
+        yield databases
+
+
+@pytest.fixture(scope="module")
+def new_database(databases, request):
+    """A function that makes a database: on SQLite, or on every kind for
+    tests that are marked so."""
+    return databases.maker(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture(scope="session")
+def sites():
+    """The sites that run already, one for each kind of database."""
+    with ExitStack() as stack:
+        yield {}, stack
+
+
+@pytest.fixture(scope="module")
+def site(sites, new_database):
     """The site of all tests that change nothing but their own courses."""
-    with running_site() as site:
-        yield site
+    running, stack = sites
+    if new_database.kind not in running:
+        running[new_database.kind] = stack.enter_context(
+            running_site(database=new_database()))
+    return running[new_database.kind]
 
 
 @pytest.fixture

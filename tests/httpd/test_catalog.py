@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Course keys, gadget ids and permissions, as the database has them; and a
-database that is not there."""
+"""Course keys, gadget ids and permissions, as every kind of database has
+them; and an SQLite database that is not there. What befalls the servers of
+others is in test_databases.py."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ import pytest
 from harness import contract
 from harness.site import running_site
 from harness.system import eventually
+
+pytestmark = pytest.mark.every_database
 
 UNAVAILABLE = "Course catalog unavailable"
 
@@ -55,19 +58,20 @@ def test_internal_id_is_found(site, internal):
     "-12345678901234567890",
 ])
 def test_key_of_neither_form_is_404_whatever_the_database_has(site, key):
-    """Such rows are there, under both names: they are never asked for."""
+    """Such rows are there, under both names where the longest internal ID
+    is no longer: they are never asked for."""
     by_id = site.course("g1", course_id=key)
-    by_internal = site.course("g1", internal=f"{key}x")
+    by_internal = site.course("g1")
     site.database.execute(
         "UPDATE course SET internal_id = ? WHERE id = ?",
-        (key, by_internal.id))
+        (key[:20], by_internal.id))
     user = site.user(by_id, by_internal)
     both_ways(user, key, lambda answer: contract.no_course(answer, key))
 
 
 @pytest.mark.parametrize("key, internal", [
     ("1000e3", "1000000"), ("0001234", "1234"), ("123456", "123456 "),
-    ("1234567890123456789012", "1234567890123456789012e0"),
+    ("12345678901234567", "12345678901234567e0"),
     ("0x00ff", "255"), ("000000", "0"),
 ])
 def test_number_like_keys_match_no_equal_number(site, key, internal):
@@ -170,33 +174,70 @@ def test_gadget_that_only_looks_alike_is_404(site, wrong):
 
 # ---- Queries of the site ----
 
-def test_canonical_gadget_id_is_what_is_locked():
-    query = ("SELECT id FROM gadget WHERE course_id = %s"
-             " AND id = %s COLLATE NOCASE")
-    with running_site(config=f'LocksGadgetQuery "{query}"') as site:
-        course = site.course("Quiz", "essay")
-        user, other = site.users(2, course)
-        contract.granted(user.lock(course, "QUIZ"), course, "Quiz")
-        contract.taken(other.lock(course, "quiz"))
-        contract.taken(other.lock(course, "Quiz"))
-        first = contract.granted(user.lock(course, "qUIZ"), course, "Quiz")
-        assert contract.held(other.locks(course)) == {
-            "Quiz": (user.user_id, first["id"])}
-        contract.no_gadget(other.lock(course, "quizz"), "quizz")
+QUERIES = {
+    "canonical": ("LocksGadgetQuery",
+                  "SELECT id FROM gadget WHERE course_id = %s"
+                  " AND lower(id) = lower(%s)"),
+    "nickname": ("LocksCourseQuery",
+                 "SELECT id FROM course WHERE id = %s OR internal_id = %s"
+                 " OR (%s = 'nickname' AND id = 'course1x')"),
+    "percent": ("LocksGadgetQuery",
+                "SELECT id FROM gadget WHERE course_id = %s AND id = %s"
+                " AND id LIKE 'g%%'"),
+    "any": ("LocksGadgetQuery",
+            "SELECT id FROM gadget WHERE course_id = %s AND 'x' <> %s"),
+    "syntax": ("LocksCourseQuery", "SELEC id FROM course WHERE id = %s"),
+    "no course table": ("LocksCourseQuery",
+                        "SELECT id FROM nosuch WHERE id = %s"),
+    "no column": ("LocksGadgetQuery",
+                  "SELECT no FROM gadget WHERE a = %s AND b = %s"),
+    "no access table": ("LocksAccessQuery",
+                        "SELECT 1 FROM nosuch WHERE a = %s AND b = %s"),
+    "null course": ("LocksCourseQuery",
+                    "SELECT NULL FROM course WHERE id = %s"),
+    "empty course": ("LocksCourseQuery", "SELECT '' FROM course WHERE id = %s"),
+    "no course id": ("LocksCourseQuery",
+                     "SELECT 'Not An Id' FROM course WHERE id = %s"),
+    "null gadget": ("LocksGadgetQuery", "SELECT NULL FROM gadget"
+                                        " WHERE course_id = %s AND id = %s"),
+    "empty gadget": ("LocksGadgetQuery", "SELECT '' FROM gadget"
+                                         " WHERE course_id = %s AND id = %s"),
+}
 
 
-def test_queries_of_another_schema_serve():
+@pytest.fixture(scope="module")
+def queries(new_database):
+    """A site with a virtual host for each query."""
+    vhosts = {name: f'{directive} "{query}"'
+              for name, (directive, query) in QUERIES.items()}
+    with running_site(database=new_database(), vhosts=vhosts) as site:
+        yield site
+
+
+def test_canonical_gadget_id_is_what_is_locked(queries):
+    course = queries.course("Quiz", "essay")
+    user, other = queries.users(2, course, vhost="canonical")
+    contract.granted(user.lock(course, "QUIZ"), course, "Quiz")
+    contract.taken(other.lock(course, "quiz"))
+    contract.taken(other.lock(course, "Quiz"))
+    first = contract.granted(user.lock(course, "qUIZ"), course, "Quiz")
+    assert contract.held(other.locks(course)) == {
+        "Quiz": (user.user_id, first["id"])}
+    contract.no_gadget(other.lock(course, "quizz"), "quizz")
+
+
+def test_queries_of_another_schema_serve(new_database):
     config = """
 LocksCourseQuery "SELECT name FROM lesson WHERE name = %s"
-LocksGadgetQuery "SELECT 'w-' || widget FROM part WHERE lesson=%s AND widget=%s"
-LocksAccessQuery "SELECT 1 FROM editor WHERE (lesson = %s OR 0) AND who = %s"
+LocksGadgetQuery "SELECT slot FROM part WHERE lesson = %s AND widget = %s"
+LocksAccessQuery "SELECT 1 FROM editor WHERE (lesson=%s OR 1=0) AND who = %s"
 """
-    with running_site(config=config) as site:
+    with running_site(database=new_database(), config=config) as site:
         for sql in ("CREATE TABLE lesson (name TEXT)",
-                    "CREATE TABLE part (lesson TEXT, widget TEXT)",
+                    "CREATE TABLE part (lesson TEXT, widget TEXT, slot TEXT)",
                     "CREATE TABLE editor (lesson TEXT, who TEXT)",
                     "INSERT INTO lesson VALUES ('history1')",
-                    "INSERT INTO part VALUES ('history1', 'map')"):
+                    "INSERT INTO part VALUES ('history1', 'map', 'w-map')"):
             site.database.execute(sql)
         user = site.user(user_id="clio")
         contract.forbidden(user.lock("history1", "map"))
@@ -206,60 +247,47 @@ LocksAccessQuery "SELECT 1 FROM editor WHERE (lesson = %s OR 0) AND who = %s"
         contract.no_course(user.lock("12345", "map"), "12345")
 
 
-def test_course_key_stands_for_every_placeholder():
-    query = ("SELECT id FROM course WHERE id = %s OR internal_id = %s"
-             " OR (%s = 'nickname' AND id = 'course1x')")
-    with running_site(config=f'LocksCourseQuery "{query}"') as site:
-        course = site.course("g1", course_id="course1x")
-        user = site.user(course)
-        for key in ("course1x", course.internal, "nickname"):
-            contract.granted(user.lock(key, "g1"), "course1x")
+def test_course_key_stands_for_every_placeholder(queries):
+    course = queries.course("g1", course_id="course1x")
+    user = queries.user(course, vhost="nickname")
+    for key in ("course1x", course.internal, "nickname"):
+        contract.granted(user.lock(key, "g1"), "course1x")
 
 
-def test_percent_sign_in_a_query_is_doubled():
-    query = ("SELECT id FROM gadget WHERE course_id = %s AND id = %s"
-             " AND id LIKE 'g%%'")
-    with running_site(config=f'LocksGadgetQuery "{query}"') as site:
-        course = site.course("g1", "h1")
-        user = site.user(course)
-        contract.granted(user.lock(course, "g1"))
-        contract.no_gadget(user.lock(course, "h1"), "h1")
+def test_percent_sign_in_a_query_is_doubled(queries):
+    course = queries.course("g1", "h1")
+    user = queries.user(course, vhost="percent")
+    contract.granted(user.lock(course, "g1"))
+    contract.no_gadget(user.lock(course, "h1"), "h1")
 
 
-@pytest.mark.parametrize("directive, query", [
-    ("LocksCourseQuery", "SELEC id FROM course WHERE id = %s"),
-    ("LocksCourseQuery", "SELECT id FROM nosuch WHERE id = %s"),
-    ("LocksGadgetQuery", "SELECT no FROM gadget WHERE a = %s AND b = %s"),
-    ("LocksAccessQuery", "SELECT 1 FROM nosuch WHERE a = %s AND b = %s"),
+@pytest.mark.parametrize("query", ["syntax", "no course table", "no column",
+                                   "no access table"])
+def test_query_that_does_not_prepare_is_503_and_explained(queries, query):
+    course = queries.course("g1")
+    user = queries.user(course, vhost=query)
+    log = queries.httpd.log_after(lambda: contract.error(
+        user.lock(course, "g1"), 503, UNAVAILABLE))
+    assert "[locks:" in log and QUERIES[query][0] in log, log
+    assert "unknown error" not in log, log
+
+
+@pytest.mark.parametrize("query", [
+    "null course", "empty course", "no course id", "null gadget",
+    "empty gadget",
 ])
-def test_query_that_does_not_prepare_is_503_and_explained(directive, query):
-    with running_site(config=f'{directive} "{query}"') as site:
-        course = site.course("g1")
-        user = site.user(course)
-        log = site.httpd.log_after(lambda: contract.error(
-            user.lock(course, "g1"), 503, UNAVAILABLE))
-        assert "[locks:" in log and directive in log, log
+def test_query_that_answers_nonsense_grants_nothing(queries, query):
+    course = queries.course("g1")
+    answer = queries.user(course, vhost=query).lock(course, "g1")
+    contract.error(answer, 503, UNAVAILABLE)
 
 
-@pytest.mark.parametrize("directive, query", [
-    ("LocksCourseQuery", "SELECT NULL FROM course WHERE id = %s"),
-    ("LocksCourseQuery", "SELECT '' FROM course WHERE id = %s"),
-    ("LocksCourseQuery", "SELECT 'Not An Id' FROM course WHERE id = %s"),
-    ("LocksGadgetQuery",
-     "SELECT NULL FROM gadget WHERE course_id = %s AND id = %s"),
-    ("LocksGadgetQuery",
-     "SELECT '' FROM gadget WHERE course_id = %s AND id = %s"),
-    ("LocksGadgetQuery", "SELECT id || x'0a' || id FROM gadget"
-                         " WHERE course_id = %s AND id = %s"),
-    ("LocksGadgetQuery", "SELECT hex(zeroblob(300)) FROM gadget"
-                         " WHERE course_id = %s AND id = %s"),
-])
-def test_query_that_answers_nonsense_grants_nothing(directive, query):
-    with running_site(config=f'{directive} "{query}"') as site:
-        course = site.course("g1")
-        answer = site.user(course).lock(course, "g1")
-        assert answer.status in (404, 503), answer
-        contract.check("POST", answer)
+@pytest.mark.parametrize("gadget", ["", "a\nb", "\x7f", "\U0001d11e" * 64,
+                                    "x" * 254 + "\u00e9"], ids=ascii)
+def test_gadget_id_that_no_lock_can_have_is_503(queries, gadget):
+    course = queries.course(gadget)
+    user = queries.user(course, vhost="any")
+    contract.error(user.lock(course, "g1"), 503, UNAVAILABLE)
 
 
 # ---- A database that is not there ----
@@ -311,8 +339,8 @@ def test_release_needs_no_database():
         put_back(site)
 
 
-def test_tables_that_are_not_there_are_503_and_heal():
-    with running_site() as site:
+def test_tables_that_are_not_there_are_503_and_heal(new_database):
+    with running_site(database=new_database()) as site:
         for table in ("gadget", "course_permission", "course"):
             site.database.execute(f"ALTER TABLE {table} RENAME TO a_{table}")
         user = site.user()
@@ -326,9 +354,9 @@ def test_tables_that_are_not_there_are_503_and_heal():
         contract.granted(answer)
 
 
-def test_database_that_is_replaced_is_read_anew():
+def test_database_that_is_replaced_is_read_anew(new_database):
     """As a site does that exports its courses every night."""
-    with running_site() as site:
+    with running_site(database=new_database()) as site:
         course = site.course("g1")
         user = site.user(course)
         contract.granted(user.lock(course, "g1"))
@@ -358,9 +386,11 @@ def test_locked_database_is_503_or_the_truth():
         contract.granted(user.lock(course, "g1"))
 
 
-@pytest.mark.parametrize("config", ["", "DBDMax 1\nDBDKeep 1\nDBDMin 1\n"])
-def test_small_connection_pool_serves_many(config):
-    with running_site(config=config) as site:
+@pytest.mark.parametrize("config", [
+    "", "DBDMax 1\nDBDKeep 1\nDBDMin 1", "DBDPersist Off", "DBDMin 0",
+])
+def test_small_connection_pool_serves_many(new_database, config):
+    with running_site(database=new_database(), config=config) as site:
         gadgets = [f"g{index}" for index in range(24)]
         course = site.course(*gadgets)
         people = site.users(24, course)

@@ -8,6 +8,8 @@ import pytest
 
 from harness import contract
 
+pytestmark = pytest.mark.every_database
+
 
 @pytest.fixture
 def lock(user, course):

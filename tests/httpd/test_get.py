@@ -9,6 +9,8 @@ import pytest
 
 from harness import contract
 
+pytestmark = pytest.mark.every_database
+
 
 def get(client, query):
     return client.raw("GET", f"/locks?{query}")

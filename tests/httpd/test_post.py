@@ -8,6 +8,8 @@ import pytest
 from harness import contract
 from harness.client import Wire
 
+every_database = pytest.mark.every_database
+
 MISSING = object()
 LIMIT = 64 * 1024
 
@@ -28,32 +30,38 @@ def body(course, **changes):
 
 # ---- Grants ----
 
+@every_database
 def test_lock_is_granted_for_the_full_lease(user, course):
     lock = contract.granted(user.lock(course, "g1"), course, "g1",
                             user.user_id)
     assert lock["expiresIn"] > contract.LEASE - 2000
 
 
+@every_database
 def test_lock_is_granted_by_internal_id_and_names_the_course_id(user, course):
     contract.granted(user.lock(course.internal, "g1"), course, "g1")
 
 
+@every_database
 def test_both_course_keys_lock_the_same_gadget(user, other, course):
     contract.granted(user.lock(course.internal, "g1"))
     contract.taken(other.lock(course.id, "g1"))
 
 
+@every_database
 def test_asking_again_renews_under_the_same_id(user, course):
     first = contract.granted(user.lock(course, "g1"))
     second = contract.granted(user.lock(course.internal, "g1"), course, "g1")
     assert second["id"] == first["id"]
 
 
+@every_database
 def test_trailing_slash_and_query_change_nothing(user, course):
     for path in ("/locks/", "/locks?subject.courseId=nosuch", "/locks/?x=%ff"):
         contract.granted(user.post(body(course), path=path))
 
 
+@every_database
 @pytest.mark.parametrize("content_type", [
     "application/json", "application/x-www-form-urlencoded", "text/plain",
     "application/xml", "multipart/form-data; boundary=x", "nonsense", "",
@@ -64,11 +72,13 @@ def test_request_with_a_sid_may_have_any_content_type(user, course,
                                [("Content-Type", content_type)]))
 
 
+@every_database
 def test_request_with_a_sid_may_have_no_content_type(user, course):
     data = json.dumps(body(course)).encode()
     contract.granted(user.raw("POST", "/locks", body=data))
 
 
+@every_database
 def test_unknown_fields_are_ignored_at_every_level(user, course):
     request = body(course, lessonId="9")
     request.update(id="1", ownerId="me", expiresIn=1e99, extra=[{}, None])
@@ -80,19 +90,23 @@ def test_unknown_fields_are_ignored_at_every_level(user, course):
 
 # ---- Refusals by what the store and the catalog hold ----
 
+@every_database
 def test_gadget_of_someone_else_is_403(user, other, course):
     contract.granted(user.lock(course, "g1"))
     contract.taken(other.lock(course, "g1"))
 
 
+@every_database
 def test_unknown_course_is_404(user):
     contract.no_course(user.lock("nosuchcourse", "g1"), "nosuchcourse")
 
 
+@every_database
 def test_unknown_gadget_is_404(user, course):
     contract.no_gadget(user.lock(course, "nosuch"), "nosuch")
 
 
+@every_database
 @pytest.mark.parametrize("gadget", [
     'g"1', "<b>g1</b>", "g1 ", " g1", "G1", "Gádget", "日本 𝄞", "\u0080",
     "\u2028", "%67%31", "g1/../g1", "' OR ''='", "%s", "g" * 255, "é" * 127,
@@ -101,11 +115,13 @@ def test_gadget_comes_back_as_it_was_asked_for(user, course, gadget):
     contract.no_gadget(user.lock(course, gadget), gadget)
 
 
+@every_database
 def test_gadget_of_another_course_is_404(site, user, course):
     site.course("elsewhere")
     contract.no_gadget(user.lock(course, "elsewhere"), "elsewhere")
 
 
+@every_database
 def test_who_may_not_update_is_403(site, course):
     contract.forbidden(site.user().lock(course, "g1"))
     contract.forbidden(site.user(site.course()).lock(course, "g1"))

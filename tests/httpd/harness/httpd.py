@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from .system import (AS_ROOT, ROOT, UNPRIVILEGED, Process, eventually,
-                     free_port, program)
+                     free_port, parent_of, program)
 
 MODULES = ("authz_core", "authz_user", "authz_host", "auth_basic",
            "authn_core", "authn_file", "dir", "headers", "alias",
@@ -89,14 +89,6 @@ def faketime():
     found = sorted(Path("/usr/lib").glob("**/libfaketimeMT.so.1"))
     assert found, "libfaketime is not there: install faketime (Debian)"
     return str(found[0])
-
-
-def parent_of(process):
-    """The parent of a process in /proc; None if it is gone."""
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
 
 
 class Httpd:

@@ -8,7 +8,7 @@ from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 
 from .client import Client
-from .database import Database
+from .database import Sqlite
 from .httpd import Httpd
 from .memcached import Memcached
 from .proxy import FaultProxy
@@ -57,17 +57,15 @@ _numbers = itertools.count(1)
 class Site:
     """`config` and `vhosts` as for Httpd; "{folder}" in `config` and
     `location` is the server's folder. `store` is where sessions are
-    written, by default the same memcached as the locks."""
+    written, by default the same memcached as the locks. `database` is an
+    SQLite of its own unless one is given."""
 
     def __init__(self, folder, store, address=None, config="",
                  location=LOCATION, timeout="1s", database=None, **httpd):
         self.store = store
         self.sids = []
-        self.database = database or Database(folder / "courses.db")
-        if database is None:
-            self.database.create()
-        settings = [f"DBDriver sqlite3\nDBDParams {self.database.path}",
-                    location, config]
+        self.database = database or Sqlite(folder / "courses.db")
+        settings = [self.database.directives, location, config]
         if address is not None:
             settings.insert(0, f"LocksStore memcached:{address}")
         if timeout is not None:

@@ -2,6 +2,7 @@
 """What the tests need of the operating system."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SLACK = int(os.environ.get("LOCKS_TEST_SLACK_MS", "400")) / 1000
 AS_ROOT = os.geteuid() == 0
 UNPRIVILEGED = "nobody"
+MYSELF = pwd.getpwuid(os.geteuid()).pw_name
 
 
 def program(name):
@@ -55,16 +57,25 @@ def eventually(condition, seconds=10, pause=0.02):
         time.sleep(pause)
 
 
-class Process:
-    """A server process that is ended by its own id."""
+def parent_of(process):
+    """The parent of a process in /proc; None if it is gone."""
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
-    def __init__(self, arguments, output, environment=None):
+
+class Process:
+    """A server process that is ended by its own id. `settings` are for
+    subprocess."""
+
+    def __init__(self, arguments, output, environment=None, **settings):
         with open(output, "ab") as log:
             self._popen = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(environment or {})},
-                start_new_session=True)
+                start_new_session=True, **settings)
         self.pid = self._popen.pid
 
     def running(self):
