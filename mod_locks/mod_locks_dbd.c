@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "locks_deadline.h"
 #include "locks_request.h"
 
 APLOG_USE_MODULE(locks);
@@ -52,15 +53,25 @@ typedef struct statement_t {
     apr_dbd_prepared_t *prepared;
     /** Holds the statement alone: destroying it frees the statement. */
     apr_pool_t *pool;
+    /** Its name at a server that names statements. */
+    const char *label;
     /** Tells this statement's label from those of its predecessors. */
     unsigned int generation;
 } statement_t;
 
-/** One of the three queries. */
+/** One of the three queries, and what it is asked about. */
 typedef struct query_t {
     const char *directive;
     const char *sql;
+    int count;
+    const char **arguments;
 } query_t;
+
+/** Whether the connection is one of this driver, or of a later version. */
+static int is_driver(const ap_dbd_t *connection, const char *name)
+{
+    return strncmp(apr_dbd_name(connection->driver), name, strlen(name)) == 0;
+}
 
 /** Explains a failure to the administrator. */
 static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
@@ -76,7 +87,7 @@ static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
                   "check DBDriver, DBDParams and the query, and that the "
                   "tables of schema.sql exist",
                   query->directive, query->sql,
-                  text != NULL ? text : "unknown error");
+                  text != NULL && *text != '\0' ? text : "unknown error");
     return APR_EGENERAL;
 }
 
@@ -94,63 +105,97 @@ static statement_t *statement_for(const ap_dbd_t *connection, const char *query)
     return statement;
 }
 
-/** Prepares a statement anew; 0 or the driver's error. */
+/** Frees a statement, here and at the server. */
+static void forget(const ap_dbd_t *connection, statement_t *statement)
+{
+    int rows;
+
+    if (statement->prepared != NULL && is_driver(connection, "pgsql")) {
+        /* Its driver leaves that to the connection's end, and a connection
+         * lives long. A server that was restarted does not know it, which
+         * does no harm. */
+        apr_dbd_query(connection->driver, connection->handle, &rows,
+                      apr_pstrcat(statement->pool, "DEALLOCATE ",
+                                  statement->label, NULL));
+    }
+    statement->prepared = NULL;
+    if (statement->pool != NULL) {
+        apr_pool_destroy(statement->pool);
+        statement->pool = NULL;
+    }
+}
+
+/** Prepares a statement; 0 or the driver's error. */
 static int prepare(const ap_dbd_t *connection, statement_t *statement,
                    const char *query)
 {
-    const char *label;
     int error;
 
-    if (statement->pool != NULL) {
-        apr_pool_destroy(statement->pool);
-    }
-    statement->prepared = NULL;
+    forget(connection, statement);
     apr_pool_create(&statement->pool, connection->pool);
     /* PostgreSQL wants labels that differ on one connection. */
-    label = apr_psprintf(statement->pool, "locks_%pp_%u", (void *)statement,
-                         ++statement->generation);
+    statement->label = apr_psprintf(statement->pool, "locks_%pp_%u",
+                                    (void *)statement, ++statement->generation);
     error =
         apr_dbd_prepare(connection->driver, statement->pool, connection->handle,
-                        query, label, &statement->prepared);
+                        query, statement->label, &statement->prepared);
     if (error != 0) {
         statement->prepared = NULL;
     }
     return error;
 }
 
-static int select_rows(request_rec *r, const ap_dbd_t *connection,
-                       const statement_t *statement, int count,
-                       const char **arguments, apr_dbd_results_t **rows)
+/** Asks once, with a statement that is prepared if it is not yet; 0 or the
+ *  driver's error. */
+static int ask_once(request_rec *r, const ap_dbd_t *connection,
+                    statement_t *statement, const query_t *query,
+                    apr_dbd_results_t **rows)
 {
-    /* Random access: without it PostgreSQL's driver sleeps on an empty
-     * result. */
+    int error = 0;
+
     *rows = NULL;
-    return apr_dbd_pselect(connection->driver, r->pool, connection->handle,
-                           rows, statement->prepared, 1, count, arguments);
-}
-
-/** Asks on one connection; 0 or the driver's error. After an error it tries
- *  once more with a fresh statement: a database that was restarted has
- *  forgotten the old. */
-static int ask_on(request_rec *r, const ap_dbd_t *connection,
-                  apr_dbd_results_t **rows, const char *sql, int count,
-                  const char **arguments)
-{
-    statement_t *statement = statement_for(connection, sql);
-    int error;
-
-    if (statement->prepared != NULL) {
-        if (select_rows(r, connection, statement, count, arguments, rows) ==
-            0) {
-            return 0;
-        }
-        apr_dbd_check_conn(connection->driver, r->pool, connection->handle);
+    if (statement->prepared == NULL) {
+        error = prepare(connection, statement, query->sql);
     }
-    error = prepare(connection, statement, sql);
     if (error == 0) {
-        error = select_rows(r, connection, statement, count, arguments, rows);
+        /* Random access: without it PostgreSQL's driver sleeps on an empty
+         * result. */
+        error = apr_dbd_pselect(connection->driver, r->pool, connection->handle,
+                                rows, statement->prepared, 1, query->count,
+                                query->arguments);
     }
     return error;
+}
+
+/** Connects anew if the connection was lost. */
+static int is_connected(request_rec *r, const ap_dbd_t *connection)
+{
+    apr_status_t rv =
+        apr_dbd_check_conn(connection->driver, r->pool, connection->handle);
+
+    return rv == APR_SUCCESS || rv == APR_ENOTIMPL;
+}
+
+/** What took longer was no statement or connection that was lost before, but
+ *  a query that the database gave up: asking again would take as long. */
+#define LOST_IS_TOLD_WITHIN apr_time_from_msec(250)
+
+/** Asks on one connection; 0 or the driver's error. Asks twice if the first
+ *  time failed at once: a database that was restarted has ended the
+ *  connection and forgotten the statements, and nobody noticed since. */
+static int ask_on(request_rec *r, const ap_dbd_t *connection,
+                  const query_t *query, apr_dbd_results_t **rows)
+{
+    statement_t *statement = statement_for(connection, query->sql);
+    apr_time_t started = locks_deadline_now();
+    int error = ask_once(r, connection, statement, query, rows);
+
+    if (error == 0 || locks_deadline_now() - started > LOST_IS_TOLD_WITHIN ||
+        !is_connected(r, connection)) {
+        return error;
+    }
+    forget(connection, statement);
+    return ask_once(r, connection, statement, query, rows);
 }
 
 static apr_status_t close_connection(void *data)
@@ -161,17 +206,11 @@ static apr_status_t close_connection(void *data)
     return APR_SUCCESS;
 }
 
-/** Other databases are servers, whose lost connections mod_dbd notices; and
- *  what they can bear is for DBDMax to say. */
-static int is_sqlite(const ap_dbd_t *connection)
-{
-    return strncmp(apr_dbd_name(connection->driver), "sqlite", 6) == 0;
-}
-
 /**
  * Opens a connection for this request alone, where the one from mod_dbd's
  * pool is of no use: SQLite goes on with a file that was replaced under its
- * name, and mod_dbd cannot tell. NULL if there is none to be had.
+ * name, and mod_dbd cannot tell. NULL if there is none to be had. Never for
+ * databases that are servers: what those can bear is for DBDMax to say.
  */
 static const ap_dbd_t *open_fresh(request_rec *r, const ap_dbd_t *stale)
 {
@@ -194,8 +233,7 @@ static const ap_dbd_t *open_fresh(request_rec *r, const ap_dbd_t *stale)
 
 /** Asks one of the three queries. */
 static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
-                        apr_dbd_results_t **rows, const query_t *query,
-                        int count, const char **arguments)
+                        apr_dbd_results_t **rows, const query_t *query)
 {
     const ap_dbd_t *fresh;
     int error;
@@ -204,11 +242,11 @@ static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
     if (*connection == NULL) {
         return failed(r, NULL, query, 0);
     }
-    error = ask_on(r, *connection, rows, query->sql, count, arguments);
-    if (error != 0 && is_sqlite(*connection) &&
+    error = ask_on(r, *connection, query, rows);
+    if (error != 0 && is_driver(*connection, "sqlite") &&
         (fresh = open_fresh(r, *connection)) != NULL) {
         *connection = fresh;
-        error = ask_on(r, fresh, rows, query->sql, count, arguments);
+        error = ask_on(r, fresh, query, rows);
     }
     return error == 0 ? APR_SUCCESS : failed(r, *connection, query, error);
 }
@@ -250,9 +288,10 @@ static apr_status_t unusable(request_rec *r, const char *directive,
 static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
                                const char *key)
 {
-    const query_t query = {"LocksCourseQuery",
-                           locks_server_config(r->server)->course_query};
+    const char *sql = locks_server_config(r->server)->course_query;
     const char *arguments[LOCKS_COURSE_QUERY_ARGUMENTS_MAX];
+    const query_t query = {"LocksCourseQuery", sql, locks_count_arguments(sql),
+                           arguments};
     const ap_dbd_t *connection;
     apr_dbd_results_t *rows;
     const char *id;
@@ -262,8 +301,7 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     for (i = 0; i < LOCKS_COURSE_QUERY_ARGUMENTS_MAX; i++) {
         arguments[i] = key;
     }
-    rv = ask(r, &connection, &rows, &query, locks_count_arguments(query.sql),
-             arguments);
+    rv = ask(r, &connection, &rows, &query);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -290,38 +328,40 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
 
 /** Asks a query about two things. */
 static apr_status_t ask_pair(const char **column, request_rec *r,
-                             const query_t *query, const char *first,
-                             const char *second)
+                             const char *directive, const char *sql,
+                             const char *first, const char *second)
 {
     const char *arguments[] = {first, second};
+    const query_t query = {directive, sql, 2, arguments};
     const ap_dbd_t *connection;
     apr_dbd_results_t *rows;
-    apr_status_t rv = ask(r, &connection, &rows, query, 2, arguments);
+    apr_status_t rv = ask(r, &connection, &rows, &query);
 
     return rv == APR_SUCCESS
-               ? first_column(r, connection, rows, 1, query, column)
+               ? first_column(r, connection, rows, 1, &query, column)
                : rv;
 }
 
 static apr_status_t dbd_access(struct request_rec *r, const char *course_id,
                                const char *principal)
 {
-    const query_t query = {"LocksAccessQuery",
-                           locks_server_config(r->server)->access_query};
     const char *column;
 
-    return ask_pair(&column, r, &query, course_id, principal);
+    return ask_pair(&column, r, "LocksAccessQuery",
+                    locks_server_config(r->server)->access_query, course_id,
+                    principal);
 }
 
 static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
                                const char *course_id, const char *gadget_id)
 {
-    const query_t query = {"LocksGadgetQuery",
-                           locks_server_config(r->server)->gadget_query};
-    apr_status_t rv = ask_pair(canonical, r, &query, course_id, gadget_id);
+    const char *directive = "LocksGadgetQuery";
+    apr_status_t rv = ask_pair(canonical, r, directive,
+                               locks_server_config(r->server)->gadget_query,
+                               course_id, gadget_id);
 
     if (rv == APR_SUCCESS && !locks_resource_id_valid(*canonical)) {
-        rv = unusable(r, query.directive,
+        rv = unusable(r, directive,
                       "a gadget ID, that is 1 to 255 bytes of UTF-8 without "
                       "control characters");
     }

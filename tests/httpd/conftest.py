@@ -25,8 +25,10 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("new_database", wanted(), indirect=True,
                              scope="module")
     if "kind" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("only_on")
+        kinds = mark.args if mark else SERVERS
         metafunc.parametrize("kind", [name for name in wanted()
-                                      if name in SERVERS], scope="module")
+                                      if name in kinds], scope="module")
 
 
 @pytest.fixture(scope="session")

@@ -5,24 +5,16 @@ LOCKS_GROWTH_REQUESTS says how many are made on one connection.
 """
 
 import os
-from pathlib import Path
 
 from harness import contract
 from harness.site import running_site
+from harness.system import resident
 
 REQUESTS = int(os.environ.get("LOCKS_GROWTH_REQUESTS", "6000"))
 # What any growth is measured from: by then every cache is warm.
 WARM = 2000
 # Far less than a byte for each of 100,000 requests.
 PAGES = 64 * 1024
-
-
-def resident(pid):
-    """Bytes of memory that a process has for itself."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no RssAnon")
 
 
 def test_requests_on_one_connection_leave_nothing_behind():

@@ -2,7 +2,8 @@
 """MariaDB."""
 
 import subprocess
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import pymysql
 
@@ -10,10 +11,10 @@ from .database import SCHEMA
 from .server import PASSWORD, USER, Server, run_unprivileged
 from .system import MYSELF, eventually, program
 
-# Data that are gone after a power cut will do here.
+# Data that outlive the server but not the machine will do here.
 SETTINGS = {"bind-address": "127.0.0.1", "innodb-log-file-size": "8M",
             "innodb-buffer-pool-size": "16M", "max-connections": "200",
-            "innodb-flush-log-at-trx-commit": "0", "innodb-doublewrite": "0",
+            "innodb-flush-log-at-trx-commit": "2", "innodb-doublewrite": "0",
             "innodb-fast-shutdown": "2", "performance-schema": "0"}
 # Byte by byte, as schema.sql asks for.
 COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
@@ -22,6 +23,12 @@ COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 class MariadbServer(Server):
     kind = "mariadb"
     driver = "mysql"
+    LOGGING = "--general-log"
+    STATEMENTS = ("(SELECT concat('n', variable_value)"
+                  " FROM information_schema.global_status"
+                  " WHERE variable_name = 'PREPARED_STMT_COUNT')")
+    SLOW = "SLEEP(10) = 0"
+    errors = (pymysql.err.OperationalError,)
 
     @staticmethod
     def initialise(data):
@@ -42,6 +49,7 @@ class MariadbServer(Server):
         return [program("mariadbd"), "--no-defaults",
                 f"--datadir={self.folder}", f"--socket={self._socket}",
                 f"--port={self.port}", f"--pid-file={self.folder}/pid",
+                f"--general-log-file={self._general_log}",
                 "--skip-name-resolve", *settings]
 
     def parameters(self, name, password=PASSWORD):
@@ -52,6 +60,10 @@ class MariadbServer(Server):
         return pymysql.connect(unix_socket=self._socket, database=name,
                                user=MYSELF, charset="utf8mb4",
                                connect_timeout=10)
+
+    def connect_as_user(self, name):
+        return pymysql.connect(host="127.0.0.1", port=self.port, user=USER,
+                               password=PASSWORD, database=name)
 
     def _prepare(self):
         self.administer(f"CREATE USER {USER}@'127.0.0.1'"
@@ -65,16 +77,48 @@ class MariadbServer(Server):
                             f"--socket={self._socket}", name],
                            stdin=schema, check=True)
 
-    def connections(self):
-        return [number for number, in self.ask(
-            "SELECT id FROM information_schema.processlist"
-            f" WHERE user = '{USER}'")]
+    def connections(self, name=None):
+        return [number for number, database in self.ask(
+            "SELECT id, db FROM information_schema.processlist"
+            f" WHERE user = '{USER}'") if name in (None, database)]
+
+    @property
+    def _general_log(self):
+        return Path(f"{self.folder}.queries")
+
+    def connected(self, name):
+        return self._general_log.read_text().count(
+            f"\t{USER}@127.0.0.1 on {name} using")
 
     def kill_connections(self):
+        old = self.connections()
         with closing(self.connect()) as connection:
-            for number in self.connections():
-                connection.cursor().execute(f"KILL {number}")
-        eventually(lambda: not self.connections())
+            for number in old:
+                with suppress(*self.errors):
+                    connection.cursor().execute(f"KILL {number}")
+        eventually(lambda: not set(old) & set(self.connections()))
+
+    def waiting(self):
+        return self.ask("SELECT 1 FROM information_schema.processlist"
+                        f" WHERE user = '{USER}' AND state LIKE 'Waiting%'")
+
+    @contextmanager
+    def locked(self, database, table):
+        with closing(self.connect(database.name)) as connection:
+            connection.cursor().execute(f"LOCK TABLES {table} WRITE")
+            yield
+
+    @contextmanager
+    def setting(self, name, value):
+        name = {"idle timeout": "wait_timeout"}.get(name, name)
+        [[before]] = self.ask(f"SELECT @@GLOBAL.{name}")
+        self.administer(f"SET GLOBAL {name} = {value}")
+        yield
+        self.administer(f"SET GLOBAL {name} = {before}")
+
+    def widen(self, database, table, column, length):
+        database.execute(f"ALTER TABLE {table} MODIFY {column}"
+                         f" VARCHAR({length}) NOT NULL")
 
     def set_password(self, password):
         self.administer(f"ALTER USER {USER}@'127.0.0.1'"

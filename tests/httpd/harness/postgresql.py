@@ -3,6 +3,7 @@
 
 import signal
 import subprocess
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,11 +19,10 @@ HBA = """
 local all all peer map=tests
 host all {user} 127.0.0.1/32 scram-sha-256
 """
-# Data that are gone after a power cut will do here.
+# Data that outlive the server but not the machine will do here.
 SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off",
-            "full_page_writes": "off", "synchronous_commit": "off",
-            "max_connections": "200", "shared_buffers": "16MB",
-            "jit": "off", "log_statement": "none"}
+            "full_page_writes": "off", "max_connections": "200",
+            "shared_buffers": "16MB", "jit": "off"}
 # The database that others are copies of.
 TEMPLATE = "with_schema"
 
@@ -38,6 +38,10 @@ def tool(name):
 class PostgresqlServer(Server):
     kind = "postgresql"
     driver = "pgsql"
+    LOGGING = "--log_connections=on"
+    STATEMENTS = "(SELECT 'n' || count(*) FROM pg_prepared_statements)"
+    SLOW = "(SELECT count(pg_sleep(10))) = 1"
+    errors = (psycopg2.OperationalError,)
 
     @staticmethod
     def initialise(data):
@@ -62,6 +66,9 @@ class PostgresqlServer(Server):
                                 dbname=name, user="postgres",
                                 connect_timeout=10)
 
+    def connect_as_user(self, name):
+        return psycopg2.connect(self.parameters(name))
+
     def _prepare(self):
         self.administer(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'",
                         f"CREATE DATABASE {TEMPLATE}")
@@ -80,13 +87,41 @@ class PostgresqlServer(Server):
     def create_database(self, name):
         self.administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
 
-    def connections(self):
-        return [pid for pid, in self.ask(
-            f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'")]
+    def connections(self, name=None):
+        return [pid for pid, database in self.ask(
+            "SELECT pid, datname FROM pg_stat_activity"
+            f" WHERE usename = '{USER}'") if name in (None, database)]
+
+    def connected(self, name):
+        return Path(f"{self.folder}.log").read_text().count(
+            f"connection authorized: user={USER} database={name} ")
 
     def kill_connections(self):
         self.ask("SELECT pg_terminate_backend(pid, 5000)"
                  f" FROM pg_stat_activity WHERE usename = '{USER}'")
+
+    def waiting(self):
+        return self.ask("SELECT 1 FROM pg_stat_activity WHERE usename ="
+                        f" '{USER}' AND wait_event_type = 'Lock'")
+
+    @contextmanager
+    def locked(self, database, table):
+        with closing(self.connect(database.name)) as connection:
+            connection.cursor().execute(
+                f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+
+    @contextmanager
+    def setting(self, name, value):
+        name = {"idle timeout": "idle_session_timeout"}.get(name, name)
+        self.administer(f"ALTER ROLE {USER} SET {name} = '{value}s'")
+        yield
+        self.administer(f"ALTER ROLE {USER} RESET {name}")
+
+    def widen(self, database, table, column, length):
+        database.execute(f"ALTER TABLE {table} ALTER COLUMN {column}"
+                         f" TYPE VARCHAR({length})")
 
     def set_password(self, password):
         self.administer(f"ALTER ROLE {USER} PASSWORD '{password}'")

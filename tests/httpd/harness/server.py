@@ -68,6 +68,14 @@ class Server(ABC):
 
     kind: str
     driver: str
+    # An argument for the server: what connected() counts is logged.
+    LOGGING: str
+    # SQL: how many prepared statements there are, after an "n".
+    STATEMENTS: str
+    # SQL: a condition that takes ten seconds to be true.
+    SLOW: str
+    # What is raised by connections that fail.
+    errors: tuple
 
     def __init__(self, pristine, folder, *arguments):
         self.folder = folder
@@ -94,16 +102,42 @@ class Server(ABC):
         """A connection of an administrator."""
 
     @abstractmethod
+    def connect_as_user(self, name):
+        """A connection such as httpd's."""
+
+    @abstractmethod
     def create_database(self, name):
         """Makes a database and loads schema.sql into it."""
 
     @abstractmethod
-    def connections(self):
-        """The numbers of httpd's connections."""
+    def connections(self, name=None):
+        """The numbers of httpd's connections, all or those to a database."""
+
+    @abstractmethod
+    def connected(self, name):
+        """How often httpd connected to a database. Needs LOGGING among the
+        server's arguments."""
 
     @abstractmethod
     def kill_connections(self):
         """Ends all of httpd's connections."""
+
+    @abstractmethod
+    def waiting(self):
+        """Whether one of httpd's connections waits for a table's lock."""
+
+    @abstractmethod
+    def locked(self, database, table):
+        """Locks a table as long as the context lasts."""
+
+    @abstractmethod
+    def setting(self, name, value):
+        """Another setting as long as the context lasts, for connections that
+        are made meanwhile."""
+
+    @abstractmethod
+    def widen(self, database, table, column, length):
+        """Gives a column another type."""
 
     @abstractmethod
     def set_password(self, password):
@@ -147,12 +181,21 @@ class Server(ABC):
             self._prepare()
         return self
 
+    def running(self):
+        return self._process.running()
+
+    def take_connections(self, taken, name):
+        """Appends connections of others until there are no more."""
+        with suppress(*self.errors):
+            while True:
+                taken.append(self.connect_as_user(name))
+
     def _answers(self):
         assert self._process.running(), Path(f"{self.folder}.log").read_text()
         try:
             self.connect().close()
             return True
-        except Exception:  # Each driver has errors of its own.
+        except self.errors:
             return False
 
     @abstractmethod

@@ -65,6 +65,14 @@ def parent_of(process):
         return None
 
 
+def resident(pid):
+    """Bytes of memory that a process has for itself."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no RssAnon")
+
+
 class Process:
     """A server process that is ended by its own id. `settings` are for
     subprocess."""
