@@ -6,6 +6,7 @@
  * connection of a site one of whose tables is missing. */
 #include "mod_locks.h"
 
+#include <apr_buckets.h>
 #include <apr_dbd.h>
 #include <apr_optional_hooks.h>
 #include <apr_strings.h>
@@ -254,6 +255,41 @@ static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
 /** What apr_dbd_get_row() returns after the last row. */
 #define NO_MORE_ROWS (-1)
 
+/** Copies the first column of a row, where the driver ends it with a 0; NULL
+ *  becomes "", which is no ID. */
+static const char *ended_text(request_rec *r, const ap_dbd_t *connection,
+                              apr_dbd_row_t *row)
+{
+    const char *entry = apr_dbd_get_entry(connection->driver, row, 0);
+
+    return entry != NULL ? apr_pstrdup(r->pool, entry) : "";
+}
+
+/**
+ * Copies the first column of a row by its length: the library below MySQL's
+ * driver does not end a BLOB, which is followed by whatever was in memory.
+ * NULL becomes "", and so does what has a 0 inside; of what is too long for an
+ * ID enough is left to tell.
+ */
+static const char *counted_text(request_rec *r, const ap_dbd_t *connection,
+                                apr_dbd_row_t *row)
+{
+    apr_bucket_brigade *value =
+        apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_size_t length = LOCKS_RESOURCE_ID_MAX + 1;
+    char *text = apr_palloc(r->pool, length + 1);
+
+    if (apr_dbd_datum_get(connection->driver, row, 0, APR_DBD_TYPE_BLOB,
+                          value) != APR_SUCCESS ||
+        apr_brigade_flatten(value, text, &length) != APR_SUCCESS ||
+        memchr(text, '\0', length) != NULL) {
+        length = 0;
+    }
+    text[length] = '\0';
+    apr_brigade_destroy(value);
+    return text;
+}
+
 /** Reads the first column of a row; APR_NOTFOUND if there is no such row.
  *  Rows count from 1. */
 static apr_status_t first_column(request_rec *r, const ap_dbd_t *connection,
@@ -261,7 +297,6 @@ static apr_status_t first_column(request_rec *r, const ap_dbd_t *connection,
                                  const query_t *query, const char **text)
 {
     apr_dbd_row_t *row = NULL;
-    const char *entry;
     int error =
         apr_dbd_get_row(connection->driver, r->pool, rows, &row, number);
 
@@ -269,8 +304,8 @@ static apr_status_t first_column(request_rec *r, const ap_dbd_t *connection,
         return error == NO_MORE_ROWS ? APR_NOTFOUND
                                      : failed(r, connection, query, error);
     }
-    entry = apr_dbd_get_entry(connection->driver, row, 0);
-    *text = entry != NULL ? apr_pstrdup(r->pool, entry) : "";
+    *text = is_driver(connection, "mysql") ? counted_text(r, connection, row)
+                                           : ended_text(r, connection, row);
     return APR_SUCCESS;
 }
 

@@ -410,3 +410,23 @@ def test_connecting_to_a_paused_database_is_given_up_in_time(server, limited):
         finally:
             server.resume()
         serves(site, course, user)
+
+
+# ---- Columns and settings of the site's own ----
+
+@pytest.mark.only_on("mariadb")
+@pytest.mark.parametrize("column", ["VARBINARY(300) NOT NULL", "BLOB NOT NULL",
+                                    "TEXT NOT NULL"])
+def test_binary_columns_are_read_to_their_end(server, column):
+    """Neither further nor less far, with what was there before."""
+    config = 'LocksGadgetQuery "SELECT id FROM part WHERE course_id = %s ' \
+        'AND id = %s"'
+    with new_site(server, config=config) as site:
+        site.database.execute("CREATE TABLE part"
+                              f" (course_id VARCHAR(255), id {column})")
+        gadgets = ["x" * 255, "g", "Gerät", "y" * 100, "g1", "g12345678"]
+        course = site.course(*gadgets)
+        site.database.execute("INSERT INTO part SELECT * FROM gadget")
+        user = site.user(course)
+        for gadget in gadgets * 3:
+            contract.granted(user.lock(course, gadget), course, gadget)
