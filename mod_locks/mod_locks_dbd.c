@@ -81,7 +81,9 @@ static apr_status_t failed(request_rec *r, const ap_dbd_t *connection,
     const char *text =
         connection != NULL
             ? apr_dbd_error(connection->driver, connection->handle, error)
-            : (acquire != NULL ? "no connection" : "mod_dbd is not loaded");
+            : (acquire != NULL ? "no connection, for the reason that mod_dbd "
+                                 "has just logged"
+                               : "mod_dbd is not loaded");
 
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   "locks: the course database did not answer %s \"%s\": %s; "

@@ -5,7 +5,7 @@ again as soon as the database is, without a restart of httpd."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -95,11 +95,13 @@ def at_once_without_the_database(site, course, user):
         return list(pool.map(lambda _: user.locks(course), range(12)))
 
 
-def test_database_that_is_away_when_httpd_starts(server):
+@pytest.mark.parametrize("least", [0, 1])
+def test_database_that_is_away_when_httpd_starts(server, least):
     database = server.new_database()
     server.stop()
     try:
-        with running_site(database=database, mpm="one child") as site:
+        with running_site(database=database, mpm="one child",
+                          config=f"DBDMin {least}") as site:
             user = site.user()
             refuses(site, "course1", user)
             server.start()
@@ -241,14 +243,14 @@ def test_tables_that_go_and_come_back(server, site):
     serves(site, course, user)
 
 
-def test_columns_that_change_their_type(server, site):
+def test_columns_that_change_their_type(server):
     """The plan of a statement is then of no use any more."""
-    user = site.user(course := site.course())
-    serves(site, course, user)
-    server.widen(site.database, "gadget", "id", 300)
-    serves(site, course, user)
-    server.widen(site.database, "gadget", "id", 255)
-    serves(site, course, user)
+    with new_site(server, config="DBDMin 1\nDBDKeep 1\nDBDMax 1") as site:
+        user = site.user(course := site.course())
+        for column in ("VARCHAR(255)", "TEXT", "VARCHAR(255)"):
+            server.retype_gadgets(site.database, column)
+            serves(site, course, user)
+        assert "[locks:error]" not in site.httpd.log()
 
 
 # Two rows, and the query fails; fewer, and it does not.
@@ -430,3 +432,84 @@ def test_binary_columns_are_read_to_their_end(server, column):
         user = site.user(course)
         for gadget in gadgets * 3:
             contract.granted(user.lock(course, gadget), course, gadget)
+
+
+@pytest.mark.only_on("mariadb")
+def test_every_sql_mode_serves(server):
+    gadgets = ["g1", "g1 ", "o'brien", 'say "g"', "back\\slash", "Gerät", "\U0001d11e"]
+    with new_site(server, config="DBDPersist Off") as site:
+        user = site.user(course := site.course(*gadgets))
+        for mode in ("", "ANSI", "ORACLE", "TRADITIONAL",
+                     "PAD_CHAR_TO_FULL_LENGTH", "NO_BACKSLASH_ESCAPES"):
+            with server.setting("sql_mode", mode):
+                for gadget in gadgets:
+                    contract.granted(user.lock(course, gadget), course, gadget)
+                for gadget in ("G1", "g1  ", "back\\\\slash", "Gerat"):
+                    contract.no_gadget(user.lock(course, gadget), gadget)
+
+
+@pytest.mark.only_on("mariadb")
+def test_collation_that_ignores_case_makes_no_second_gadget(server):
+    """The name in the database is what is locked."""
+    column = ("id VARCHAR(255) CHARACTER SET utf8mb4"
+              " COLLATE utf8mb4_general_ci NOT NULL")
+    with new_site(server) as site:
+        site.database.execute(f"ALTER TABLE gadget MODIFY {column}")
+        course = site.course("Quiz")
+        user, other = site.users(2, course)
+        contract.granted(user.lock(course, "QUIZ "), course, "Quiz")
+        for alike in ("Quiz", "quiz", "quiz  "):
+            contract.taken(other.lock(course, alike))
+
+
+@pytest.mark.only_on("mariadb")
+@pytest.mark.parametrize("option, found", [
+    ("", False), ('init-command="SET NAMES utf8mb4"', True),
+])
+def test_server_that_insists_on_latin1_can_be_overruled(databases, monkeypatch,
+                                                        kind, option, found):
+    with ExitStack() as stack:
+        server = stack.enter_context(databases.own_server(
+            kind, "--character-set-server=latin1",
+            "--skip-character-set-client-handshake"))
+        folder = stack.enter_context(temporary_folder())
+        (folder / "my.cnf").write_text(f"[mod_locks]\n{option}\n")
+        monkeypatch.setenv("MARIADB_HOME", str(folder))
+        database = server.new_database()
+        # This connection, too, is taken for one in latin1.
+        database.execute("INSERT INTO course VALUES ('course1', NULL)")
+        database.execute("INSERT INTO gadget VALUES ('course1',"
+                         " CONVERT(X'476572c3a474' USING utf8mb4))")
+        database.permit("course1", "7")
+        config = f'DBDParams "{database.parameters} group=mod_locks"'
+        site = stack.enter_context(running_site(database=database,
+                                                config=config))
+        answer = site.user(user_id="7").lock("course1", "Gerät")
+        if found:
+            contract.granted(answer, "course1", "Gerät")
+        else:
+            contract.no_gadget(answer, "Gerät")
+
+
+@pytest.mark.parametrize("form", ["default", "cast"])
+def test_numeric_internal_ids_have_to_be_cast(server, form):
+    """PostgreSQL refuses to compare them with text; MariaDB does it, and
+    finds a number for whatever has its value."""
+    text = {"postgresql": "VARCHAR", "mariadb": "CHAR"}[server.kind]
+    query = ("SELECT id FROM course"
+             f" WHERE id = %s OR CAST(internal_id AS {text}) = %s")
+    with new_site(server, vhosts={
+            "cast": f'LocksCourseQuery "{query}"', "default": ""}) as site:
+        server.make_internal_ids_numeric(site.database)
+        course = site.course(internal="1000000")
+        user = site.user(course).at(site.httpd.addresses[form])
+        if form == "cast":
+            for key in (course.id, course.internal):
+                contract.granted(user.lock(key, "g1"), course, "g1")
+            contract.no_course(user.lock("1000e3", "g1"), "1000e3")
+        elif server.kind == "postgresql":
+            log = site.httpd.log_after(lambda: unavailable(
+                user.lock(course, "g1")))
+            assert "operator does not exist" in log, log
+        else:
+            contract.granted(user.lock("1000e3", "g1"), course, "g1")

@@ -112,13 +112,20 @@ class MariadbServer(Server):
     def setting(self, name, value):
         name = {"idle timeout": "wait_timeout"}.get(name, name)
         [[before]] = self.ask(f"SELECT @@GLOBAL.{name}")
-        self.administer(f"SET GLOBAL {name} = {value}")
-        yield
-        self.administer(f"SET GLOBAL {name} = {before}")
+        with closing(self.connect()) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET GLOBAL {name} = %s", (value,))
+                yield
+                cursor.execute(f"SET GLOBAL {name} = %s", (before,))
 
-    def widen(self, database, table, column, length):
-        database.execute(f"ALTER TABLE {table} MODIFY {column}"
-                         f" VARCHAR({length}) NOT NULL")
+    def make_internal_ids_numeric(self, database):
+        database.execute("ALTER TABLE course MODIFY internal_id BIGINT")
+
+    def retype_gadgets(self, database, column):
+        # Of a TEXT, an index takes no more than it is told to.
+        database.execute("ALTER TABLE gadget DROP PRIMARY KEY,"
+                         " ADD PRIMARY KEY (course_id, id(100)),"
+                         f" MODIFY id {column} NOT NULL")
 
     def set_password(self, password):
         self.administer(f"ALTER USER {USER}@'127.0.0.1'"

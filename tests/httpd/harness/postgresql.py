@@ -119,9 +119,12 @@ class PostgresqlServer(Server):
         yield
         self.administer(f"ALTER ROLE {USER} RESET {name}")
 
-    def widen(self, database, table, column, length):
-        database.execute(f"ALTER TABLE {table} ALTER COLUMN {column}"
-                         f" TYPE VARCHAR({length})")
+    def make_internal_ids_numeric(self, database):
+        database.execute("ALTER TABLE course ALTER COLUMN internal_id"
+                         " TYPE BIGINT USING CAST(internal_id AS BIGINT)")
+
+    def retype_gadgets(self, database, column):
+        database.execute(f"ALTER TABLE gadget ALTER COLUMN id TYPE {column}")
 
     def set_password(self, password):
         self.administer(f"ALTER ROLE {USER} PASSWORD '{password}'")

@@ -136,8 +136,12 @@ class Server(ABC):
         are made meanwhile."""
 
     @abstractmethod
-    def widen(self, database, table, column, length):
-        """Gives a column another type."""
+    def make_internal_ids_numeric(self, database):
+        """Gives them the type that a number has."""
+
+    @abstractmethod
+    def retype_gadgets(self, database, column):
+        """Gives the gadgets' IDs another type."""
 
     @abstractmethod
     def set_password(self, password):
