@@ -156,7 +156,6 @@ static int ask_once(request_rec *r, const ap_dbd_t *connection,
 {
     int error = 0;
 
-    *rows = NULL;
     if (statement->prepared == NULL) {
         error = prepare(connection, statement, query->sql);
     }
@@ -241,9 +240,11 @@ static apr_status_t ask(request_rec *r, const ap_dbd_t **connection,
     const ap_dbd_t *fresh;
     int error;
 
+    *rows = NULL;
     *connection = acquire != NULL ? acquire(r) : NULL;
     if (*connection == NULL) {
-        return failed(r, NULL, query, 0);
+        (void)failed(r, NULL, query, 0);
+        return APR_EGENERAL;
     }
     error = ask_on(r, *connection, query, rows);
     if (error != 0 && is_driver(*connection, "sqlite") &&

@@ -12,7 +12,7 @@ import pytest
 from harness import contract
 from harness.databases import SERVERS
 from harness.site import running_site
-from harness.system import eventually, resident, temporary_folder
+from harness.system import SLACK, eventually, resident, temporary_folder
 
 UNAVAILABLE = "Course catalog unavailable"
 # Few enough to be exhausted.
@@ -54,6 +54,12 @@ def at_once(site, course, count=12):
         return list(pool.map(lambda person: person.locks(course), people))
 
 
+def often_at_once(course, user, count=12):
+    """The same for one person, which asks no database to make more."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: user.locks(course), range(count)))
+
+
 def serves(site, course, user):
     """Everybody is served, on each connection, and at the first request."""
     for answer in at_once(site, course):
@@ -84,15 +90,10 @@ def test_restarted_database_is_used_at_once(server, site, end):
     getattr(server, end)()
     refuses(site, course, user)
     contract.released(user.unlock(lock["id"]))
-    for answer in at_once_without_the_database(site, course, user):
+    for answer in often_at_once(course, user):
         unavailable(answer)
     server.start()
     serves(site, course, user)
-
-
-def at_once_without_the_database(site, course, user):
-    with ThreadPoolExecutor(12) as pool:
-        return list(pool.map(lambda _: user.locks(course), range(12)))
 
 
 @pytest.mark.parametrize("least", [0, 1])
@@ -388,13 +389,13 @@ def test_slow_queries_are_given_up_in_time(server, limited):
         user = site.user(course := site.course())
         serves(site, course, user)
         patient = user.at(site.httpd.addresses["slow"])
-        for answer in (patient.lock(course, "g1"), patient.locks(course)):
-            unavailable(answer)
-            assert 0.9 < answer.elapsed < 1.9, answer.elapsed
+        answer = patient.lock(course, "g1")
+        unavailable(answer)
+        assert 0.9 < answer.elapsed < 1.5 + SLACK, answer.elapsed
         with server.locked(database, "course_permission"):
             answer = user.locks(course)
             unavailable(answer)
-            assert 0.9 < answer.elapsed < 1.9, answer.elapsed
+            assert 0.9 < answer.elapsed < 1.5 + SLACK, answer.elapsed
         serves(site, course, user)
 
 
@@ -405,10 +406,9 @@ def test_connecting_to_a_paused_database_is_given_up_in_time(server, limited):
         user = site.user(course := site.course())
         server.pause()
         try:
-            for _ in range(2):
-                answer = user.locks(course)
-                unavailable(answer)
-                assert 1 < answer.elapsed < 4, answer.elapsed
+            answer = user.locks(course)
+            unavailable(answer)
+            assert 1 < answer.elapsed < 3.5 + SLACK, answer.elapsed
         finally:
             server.resume()
         serves(site, course, user)
@@ -436,7 +436,8 @@ def test_binary_columns_are_read_to_their_end(server, column):
 
 @pytest.mark.only_on("mariadb")
 def test_every_sql_mode_serves(server):
-    gadgets = ["g1", "g1 ", "o'brien", 'say "g"', "back\\slash", "Gerät", "\U0001d11e"]
+    gadgets = ["g1", "g1 ", "o'brien", 'say "g"', "back\\slash", "Gerät",
+               "\U0001d11e"]
     with new_site(server, config="DBDPersist Off") as site:
         user = site.user(course := site.course(*gadgets))
         for mode in ("", "ANSI", "ORACLE", "TRADITIONAL",

@@ -7,6 +7,7 @@ LOCKS_DATABASES says which are wanted, for example sqlite,postgresql.
 import itertools
 import os
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from .database import Sqlite
@@ -18,7 +19,10 @@ SERVERS = {"postgresql": PostgresqlServer, "mariadb": MariadbServer}
 ALL = ["sqlite", *SERVERS]
 
 
+@lru_cache(None)
 def wanted():
+    """Always the same strings: pytest keeps a fixture while its parameter is
+    the same object."""
     names = os.environ.get("LOCKS_DATABASES", ",".join(ALL)).split(",")
     unknown = set(names) - set(ALL)
     assert not unknown, f"LOCKS_DATABASES: {unknown} are none of {ALL}"
