@@ -24,9 +24,9 @@ def pytest_generate_tests(metafunc):
             and metafunc.definition.get_closest_marker("every_database")):
         metafunc.parametrize("new_database", wanted(), indirect=True,
                              scope="module")
-    if "kind" in metafunc.fixturenames:
-        metafunc.parametrize("kind", [name for name in wanted()
-                                      if name in SERVERS],
+    if "database_kind" in metafunc.fixturenames:
+        metafunc.parametrize("database_kind",
+                             [name for name in wanted() if name in SERVERS],
                              indirect=True, scope="module")
 
 
@@ -37,13 +37,14 @@ def pytest_collection_modifyitems(items):
     all, or it would start servers again and again."""
     def fits(item):
         mark = item.get_closest_marker("only_on")
-        return mark is None or item.callspec.params["kind"] in mark.args
+        return (mark is None
+                or item.callspec.params["database_kind"] in mark.args)
 
     items[:] = filter(fits, items)
 
 
 @pytest.fixture(scope="module")
-def kind(request):
+def database_kind(request):
     """PostgreSQL or MariaDB: tests that ask run on both."""
     return request.param
 

@@ -22,10 +22,10 @@ POOL = "DBDMin 4\nDBDKeep 4\nDBDMax 4\n"
 
 
 @pytest.fixture(scope="module")
-def server(databases, kind):
+def server(databases, database_kind):
     """One that can bear all this: nobody else uses it."""
-    with databases.own_server(kind, f"--max-connections={MOST}",
-                              SERVERS[kind].LOGGING) as server:
+    with databases.own_server(database_kind, f"--max-connections={MOST}",
+                              SERVERS[database_kind].LOGGING) as server:
         yield server
 
 
@@ -467,11 +467,11 @@ def test_collation_that_ignores_case_makes_no_second_gadget(server):
 @pytest.mark.parametrize("option, found", [
     ("", False), ('init-command="SET NAMES utf8mb4"', True),
 ])
-def test_server_that_insists_on_latin1_can_be_overruled(databases, monkeypatch,
-                                                        kind, option, found):
+def test_server_that_insists_on_latin1_can_be_overruled(
+        databases, monkeypatch, database_kind, option, found):
     with ExitStack() as stack:
         server = stack.enter_context(databases.own_server(
-            kind, "--character-set-server=latin1",
+            database_kind, "--character-set-server=latin1",
             "--skip-character-set-client-handshake"))
         folder = stack.enter_context(temporary_folder())
         (folder / "my.cnf").write_text(f"[mod_locks]\n{option}\n")
