@@ -34,11 +34,19 @@ static locks_json_t value_of(const struct json_object *node)
     case json_type_object:
         json.kind = LOCKS_JSON_OBJECT;
         break;
+    case json_type_array:
+        json.kind = LOCKS_JSON_ARRAY;
+        break;
     case json_type_string:
         json.kind = LOCKS_JSON_STRING;
         break;
     case json_type_int:
         json.kind = LOCKS_JSON_INTEGER;
+        break;
+    case json_type_boolean:
+        if (json_object_get_boolean(node)) {
+            json.kind = LOCKS_JSON_TRUE;
+        }
         break;
     default:
         break;
@@ -90,6 +98,16 @@ locks_json_t locks_json_member(locks_json_t object, const char *name)
         return (locks_json_t){LOCKS_JSON_ABSENT, NULL};
     }
     return value_of(node);
+}
+
+apr_size_t locks_json_length(locks_json_t array)
+{
+    return json_object_array_length(array.node);
+}
+
+locks_json_t locks_json_element(locks_json_t array, apr_size_t index)
+{
+    return value_of(json_object_array_get_idx(array.node, index));
 }
 
 /** json-c keeps texts that it makes inside the value: reading changes it. */

@@ -10,16 +10,18 @@
 #include <apr_pools.h>
 
 /** The longest JSON text in bytes. */
-#define LOCKS_JSON_LENGTH_MAX 65536
+#define LOCKS_JSON_LENGTH_MAX (1024 * 1024)
 
 typedef enum {
     /** There is no such value. */
     LOCKS_JSON_ABSENT,
     LOCKS_JSON_OBJECT,
+    LOCKS_JSON_ARRAY,
     LOCKS_JSON_STRING,
     /** A number without fraction and exponent that fits in 64 bits, with or
      *  without a sign. */
     LOCKS_JSON_INTEGER,
+    LOCKS_JSON_TRUE,
     /** Anything else. */
     LOCKS_JSON_OTHER
 } locks_json_kind_e;
@@ -44,6 +46,10 @@ const char *locks_json_parse(locks_json_t *json, const char *bytes,
 /** A member of an object; of equal ones the last. Other values have none. */
 locks_json_t locks_json_member(locks_json_t object, const char *name);
 
+/** How many elements an array has. */
+apr_size_t locks_json_length(locks_json_t array);
+/** An element of an array, the first one's index being 0. */
+locks_json_t locks_json_element(locks_json_t array, apr_size_t index);
 /** A string's bytes, which may have NUL bytes among them. */
 const char *locks_json_string(apr_size_t *length, locks_json_t string);
 

@@ -25,7 +25,7 @@ static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
     apr_sha1_final(bytes, &context);
 }
 
-static const char *hashed(const char *text, apr_pool_t *pool)
+const char *locks_digest(const char *text, apr_pool_t *pool)
 {
     unsigned char bytes[APR_SHA1_DIGESTSIZE];
 
@@ -37,7 +37,7 @@ const char *locks_lease_key(const char *prefix, const locks_type_t *type,
                             const char *user, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, prefix, "lease:", type->name, ":",
-                       hashed(user, pool), NULL);
+                       locks_digest(user, pool), NULL);
 }
 
 const char *locks_slots_key(const char *prefix, const locks_type_t *type,
@@ -45,7 +45,7 @@ const char *locks_slots_key(const char *prefix, const locks_type_t *type,
 {
     if (strlen(course) > SPELLED_COURSE_MAX) {
         /* "#" is in no course ID, so no spelled-out one looks like this. */
-        course = apr_pstrcat(pool, "#", hashed(course, pool), NULL);
+        course = apr_pstrcat(pool, "#", locks_digest(course, pool), NULL);
     }
     return apr_pstrcat(pool, prefix, "slots:", type->name, ":", course, NULL);
 }
@@ -54,6 +54,13 @@ const char *locks_index_key(const char *prefix, const locks_type_t *type,
                             apr_byte_t shard, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%sindex:%s:%02x", prefix, type->name, shard);
+}
+
+const char *locks_finding_key(const char *prefix, const char *question,
+                              apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, prefix, "found:", locks_digest(question, pool),
+                       NULL);
 }
 
 apr_byte_t locks_course_shard(const char *course)

@@ -9,7 +9,12 @@
 #define VERSION 1
 
 /** The kinds of record, as their second byte. */
-typedef enum { KIND_LEASE = 'L', KIND_SLOTS = 'S', KIND_INDEX = 'I' } kind_e;
+typedef enum {
+    KIND_LEASE = 'L',
+    KIND_SLOTS = 'S',
+    KIND_INDEX = 'I',
+    KIND_FINDING = 'F'
+} kind_e;
 
 /* ---- Writing ---- */
 
@@ -142,6 +147,27 @@ const char *locks_index_encode(apr_size_t *length,
         put_integer(&writer, (apr_uint64_t)entry->written, 8);
         put_string(&writer, entry->course);
     }
+    return finish(&writer, length);
+}
+
+const char *locks_finding_encode(apr_size_t *length,
+                                 const locks_finding_t *finding,
+                                 const char *key, apr_pool_t *pool)
+{
+    writer_t writer;
+
+    /* Nobody has to know the write again: it needs no nonce. */
+    put_header(&writer, KIND_FINDING, key, 0,
+               8 + 1 + string_size(finding->question) +
+                   string_size(finding->principal) +
+                   string_size(finding->course) + string_size(finding->id),
+               pool);
+    put_integer(&writer, (apr_uint64_t)finding->until, 8);
+    put_integer(&writer, (apr_uint64_t)finding->result, 1);
+    put_string(&writer, finding->question);
+    put_string(&writer, finding->principal);
+    put_string(&writer, finding->course);
+    put_string(&writer, finding->id);
     return finish(&writer, length);
 }
 
@@ -365,4 +391,21 @@ apr_status_t locks_index_decode(apr_array_header_t **entries, const char *value,
         }
     }
     return reader.wrong ? APR_EINVAL : APR_SUCCESS;
+}
+
+apr_status_t locks_finding_decode(locks_finding_t *finding, const char *value,
+                                  apr_size_t length, const char *key,
+                                  apr_pool_t *pool)
+{
+    reader_t reader;
+
+    open_record(&reader, KIND_FINDING, value, length, key, pool);
+    finding->until = get_time(&reader);
+    finding->result = (int)get_integer(&reader, 1);
+    finding->question = get_string(&reader);
+    finding->principal = get_string(&reader);
+    finding->course = get_string(&reader);
+    finding->id = get_string(&reader);
+    return reader.wrong || finding->result > LOCKS_FOUND_BARRED ? APR_EINVAL
+                                                                : APR_SUCCESS;
 }

@@ -3,11 +3,13 @@
  * @file locks_record.h
  * @brief The records that a store keeps, and their keys.
  *
- * Three kinds of record carry the protocol (see locks_protocol.h):
+ * Three kinds of record carry the protocol (see locks_protocol.h), and one
+ * spares it questions to the catalog:
  *
- *     lease  one per type and user    the lock itself
- *     slots  one per type and course  where to look for locks
- *     index  one per type and shard   which courses have slots
+ *     lease    one per type and user    the lock itself
+ *     slots    one per type and course  where to look for locks
+ *     index    one per type and shard   which courses have slots
+ *     finding  one per question         what the catalog answered
  *
  * Every record is binary, integers most significant byte first:
  *
@@ -82,8 +84,33 @@ typedef struct locks_index_entry_t {
     apr_time_t written;
 } locks_index_entry_t;
 
+/** What a catalog found, kept for a while. Not part of the protocol: without
+ *  it the catalog is asked again. */
+typedef struct locks_finding_t {
+    /** What was asked, for whom ("" for nobody), and in which course (""
+     *  where the question is which one it is). */
+    const char *question;
+    const char *principal;
+    const char *course;
+    /** What came of it: one of LOCKS_FOUND_... */
+    int result;
+    /** The course ID or the gadget ID that was found, or "". */
+    const char *id;
+    /** When it is to be forgotten. */
+    apr_time_t until;
+} locks_finding_t;
+
+#define LOCKS_FOUND_NOT 0
+#define LOCKS_FOUND 1
+#define LOCKS_FOUND_BARRED 2
+
 /** @name Keys
  * @{ */
+/** The SHA-1 of a text in hexadecimal. */
+const char *locks_digest(const char *text, apr_pool_t *pool);
+/** The key of a finding, made of its question. */
+const char *locks_finding_key(const char *prefix, const char *question,
+                              apr_pool_t *pool);
 /** The key of a user's lease; user IDs of any form are hashed. */
 const char *locks_lease_key(const char *prefix, const locks_type_t *type,
                             const char *user, apr_pool_t *pool);
@@ -111,6 +138,9 @@ const char *locks_index_encode(apr_size_t *length,
                                const apr_array_header_t *entries,
                                const char *key, locks_nonce_t nonce,
                                apr_pool_t *pool);
+const char *locks_finding_encode(apr_size_t *length,
+                                 const locks_finding_t *finding,
+                                 const char *key, apr_pool_t *pool);
 /** @} */
 
 /** @name Decoding
@@ -130,6 +160,9 @@ apr_status_t locks_index_decode(apr_array_header_t **entries, const char *value,
 /** Reads the nonce of any kind of record. */
 apr_status_t locks_record_nonce(locks_nonce_t *nonce, const char *value,
                                 apr_size_t length, const char *key);
+apr_status_t locks_finding_decode(locks_finding_t *finding, const char *value,
+                                  apr_size_t length, const char *key,
+                                  apr_pool_t *pool);
 /** @} */
 
 #endif

@@ -7,6 +7,7 @@
 #include <http_request.h>
 
 #include "locks_memcached.h"
+#include "mod_locks_subrequest.h"
 
 static void register_hooks(apr_pool_t *pool)
 {
@@ -20,8 +21,12 @@ static void register_hooks(apr_pool_t *pool)
                          &locks_session_record_source);
     ap_register_provider(pool, LOCKS_CATALOG_PROVIDER_GROUP, "dbd",
                          LOCKS_CATALOG_PROVIDER_VERSION, &locks_dbd_catalog);
+    ap_register_provider(pool, LOCKS_CATALOG_PROVIDER_GROUP,
+                         LOCKS_SITE_CATALOG_NAME,
+                         LOCKS_CATALOG_PROVIDER_VERSION, &locks_site_catalog);
 
     locks_dbd_register_hooks();
+    ap_hook_check_config(locks_site_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(locks_stores_configure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
 
@@ -38,6 +43,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_insert_error_filter(locks_location_insert_error_filter, NULL, NULL,
                                 APR_HOOK_LAST);
     locks_location_register_filter();
+    locks_subrequest_register_filter();
 
     locks_auth_register(pool);
     ap_hook_handler(locks_handler, NULL, NULL, APR_HOOK_MIDDLE);

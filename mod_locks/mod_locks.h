@@ -21,7 +21,15 @@
 
 extern module AP_MODULE_DECLARE_DATA locks_module;
 
-/* ---- Configuration (mod_locks_config.c) ---- */
+/* ---- Configuration (mod_locks_config.c, mod_locks_directives.c) ---- */
+
+/** The URIs that the catalog "subrequest" asks. */
+typedef enum {
+    LOCKS_SITE_COURSE,
+    LOCKS_SITE_GADGET,
+    LOCKS_SITE_ACCESS,
+    LOCKS_SITE_URIS
+} locks_site_uri_e;
 
 /** Of a server or virtual host. What no directive set is NULL or
  *  LOCKS_UNSET until the configuration is complete. */
@@ -37,6 +45,10 @@ typedef struct locks_server_config_t {
     apr_interval_time_t store_timeout;
     /** The rules; prefix NULL, numbers LOCKS_UNSET if not set. */
     locks_rules_t rules;
+    /** The first LocksCatalog subrequest of this server, or NULL. */
+    const ap_directive_t *site_catalog;
+    /** Which URIs were set anywhere in it: bits by locks_site_uri_e. */
+    unsigned int site_uris;
 
     /* Filled in when the configuration is complete. */
     const locks_session_provider_t *sessions;
@@ -45,15 +57,37 @@ typedef struct locks_server_config_t {
 } locks_server_config_t;
 
 #define LOCKS_UNSET (-1)
+#define LOCKS_DEFAULT_STORE_TIMEOUT apr_time_from_msec(250)
+
+/** What the catalog "subrequest" asks; NULL for what is not set. */
+typedef struct locks_site_t {
+    const char *course_uri;
+    const char *gadget_uri;
+    const char *access_uri;
+    /** The steps of what the answer about access must contain, and how they
+     *  were written; NULL for nothing. */
+    apr_array_header_t *access_contains;
+    const char *access_contains_text;
+} locks_site_t;
+
+/** How long the catalog's answers are kept. */
+typedef struct locks_cache_t {
+    apr_interval_time_t positive;
+    apr_interval_time_t negative;
+} locks_cache_t;
 
 /** Of a location. */
 typedef struct locks_location_config_t {
     /** The path that the handler serves, without a slash at its end. */
     const char *base;
     const locks_catalog_provider_t *catalog;
+    const char *catalog_name;
     /** Makes the owner's name of the user that httpd authenticated; the
      *  user's name if NULL. */
     const ap_expr_info_t *user_format;
+    locks_site_t site;
+    /** positive is LOCKS_UNSET if neither is set. */
+    locks_cache_t cache;
 } locks_location_config_t;
 
 extern const command_rec locks_directives[];
@@ -73,6 +107,10 @@ const char *locks_base(const request_rec *r);
 const char *locks_user(request_rec *r);
 /** The catalog of a request's location; never NULL. */
 const locks_catalog_provider_t *locks_catalog(const request_rec *r);
+/** Its name, as LocksCatalog takes it. */
+const char *locks_catalog_name(const request_rec *r);
+const locks_site_t *locks_site(const request_rec *r);
+const locks_cache_t *locks_cache(const request_rec *r);
 const locks_server_config_t *locks_server_config(const server_rec *server);
 
 /* ---- Stores' life (mod_locks_stores.c) ---- */
@@ -207,6 +245,36 @@ void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
 int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
                        locks_operation_t *op, request_rec *r);
 
+/* ---- What the catalog knows (mod_locks_inquiry.c) ---- */
+
+/** What a request asks the catalog about: first the course, then the other
+ *  two, with its ID. */
+typedef struct locks_inquiry_t {
+    request_rec *r;
+    locks_operation_t *op;
+    const locks_claim_t *claim;
+    /** As the client wrote them; the gadget may be NULL. */
+    const char *course_key;
+    const char *gadget;
+} locks_inquiry_t;
+
+/** Has the kept answers read ahead. */
+void locks_inquiry_ahead(const locks_inquiry_t *inquiry);
+
+/** @name Questions
+ * What a kept answer says, or else the catalog; results are those of
+ * locks_catalog_provider_t.
+ * @{ */
+apr_status_t locks_inquiry_course(const locks_inquiry_t *inquiry,
+                                  const char *principal,
+                                  const char **course_id);
+apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
+                                  const char *principal, const char *course_id);
+apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
+                                  const char *principal, const char *course_id,
+                                  const char **canonical);
+/** @} */
+
 /* ---- Requests of other sites (mod_locks_origin.c) ---- */
 
 /** May this request have been written by this site, or by no page at all? */
@@ -240,6 +308,15 @@ int locks_count_arguments(const char *sql);
 #define LOCKS_COURSE_QUERY_ARGUMENTS_MAX 8
 /** Hooks by which it finds mod_dbd, if that is loaded. */
 void locks_dbd_register_hooks(void);
+
+/* ---- The catalog that is the site itself (mod_locks_site.c) ---- */
+
+extern const locks_catalog_provider_t locks_site_catalog;
+/** Its name, as LocksCatalog takes it. */
+#define LOCKS_SITE_CATALOG_NAME "subrequest"
+/** Checks that every server that uses it says what to ask. */
+int locks_site_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *main_server);
 
 /* ---- The handler (mod_locks_handler.c) ---- */
 

@@ -324,7 +324,7 @@ static apr_status_t unusable(request_rec *r, const char *directive,
 }
 
 static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
-                               const char *key)
+                               const char *key, const char *principal)
 {
     const char *sql = locks_server_config(r->server)->course_query;
     const char *arguments[LOCKS_COURSE_QUERY_ARGUMENTS_MAX];
@@ -336,6 +336,7 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     apr_status_t rv;
     int i;
 
+    (void)principal;
     for (i = 0; i < LOCKS_COURSE_QUERY_ARGUMENTS_MAX; i++) {
         arguments[i] = key;
     }
@@ -391,13 +392,15 @@ static apr_status_t dbd_access(struct request_rec *r, const char *course_id,
 }
 
 static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
-                               const char *course_id, const char *gadget_id)
+                               const char *course_id, const char *gadget_id,
+                               const char *principal)
 {
     const char *directive = "LocksGadgetQuery";
     apr_status_t rv = ask_pair(canonical, r, directive,
                                locks_server_config(r->server)->gadget_query,
                                course_id, gadget_id);
 
+    (void)principal;
     if (rv == APR_SUCCESS && !locks_resource_id_valid(*canonical)) {
         rv = unusable(r, directive,
                       "a gadget ID, that is 1 to 255 bytes of UTF-8 without "
@@ -406,8 +409,17 @@ static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
     return rv;
 }
 
+static const char *dbd_scope(struct request_rec *r)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+
+    return apr_pstrcat(r->pool, config->course_query, "\n",
+                       config->gadget_query, "\n", config->access_query, NULL);
+}
+
 const locks_catalog_provider_t locks_dbd_catalog = {
     .course = dbd_course,
     .access = dbd_access,
     .gadget = dbd_gadget,
+    .scope = dbd_scope,
 };

@@ -23,6 +23,8 @@ typedef struct exchange_t {
     locks_caller_t caller;
     /** NULL until there is a claim worth asking the store about. */
     locks_operation_t *op;
+    /** What the catalog is asked. */
+    locks_inquiry_t inquiry;
     /** The answer: a status, and a message for a refusal or JSON. */
     int status;
     const char *message;
@@ -137,37 +139,77 @@ static int require_user(exchange_t *exchange)
                         "Requests of other sites are refused");
 }
 
+/** Names what a course key probably leads to: the slots of the course whose ID
+ *  it is, and what the catalog answered about it before. Where it is an
+ *  internal ID the slots are read later.
+ *  @param gadget NULL if none is asked for */
+static void expect_course(exchange_t *exchange, const char *key,
+                          const char *gadget)
+{
+    exchange->inquiry = (locks_inquiry_t){.r = exchange->r,
+                                          .op = exchange->op,
+                                          .claim = &exchange->claim,
+                                          .course_key = key,
+                                          .gadget = gadget};
+    if (locks_course_id_valid(key)) {
+        locks_ahead_slots(exchange->op, key);
+    }
+    if (locks_course_key_valid(key)) {
+        locks_inquiry_ahead(&exchange->inquiry);
+    }
+}
+
+/** Notes what a question about something named by the client came to. */
+static int judge_found(exchange_t *exchange, apr_status_t rv, const char *what,
+                       const char *name, apr_size_t length)
+{
+    switch (rv) {
+    case APR_SUCCESS:
+        return OK;
+    case APR_NOTFOUND:
+        return refuse_unknown(exchange, what, name, length);
+    case APR_EACCES:
+        return refuse_permission(exchange);
+    default:
+        return refuse_for_catalog(exchange);
+    }
+}
+
+/** Checks that the caller may update a course. */
+static int require_access(exchange_t *exchange, const char *course)
+{
+    const locks_caller_t *caller = &exchange->caller;
+
+    if (caller->lists_all) {
+        return OK;
+    }
+    if (caller->principal == NULL) {
+        return refuse_permission(exchange);
+    }
+    switch (
+        locks_inquiry_access(&exchange->inquiry, caller->principal, course)) {
+    case APR_SUCCESS:
+        return OK;
+    case APR_NOTFOUND:
+    case APR_EACCES:
+        return refuse_permission(exchange);
+    default:
+        return refuse_for_catalog(exchange);
+    }
+}
+
 /** Finds the course of a key, and checks that the caller may update it. */
 static int find_course(exchange_t *exchange, const char *key, apr_size_t length,
                        const char **course)
 {
-    const locks_catalog_provider_t *catalog = locks_catalog(exchange->r);
-    const char *principal = exchange->caller.principal;
-    apr_status_t rv = strlen(key) == length && locks_course_key_valid(key)
-                          ? catalog->course(course, exchange->r, key)
-                          : APR_NOTFOUND;
+    apr_status_t rv =
+        strlen(key) == length && locks_course_key_valid(key)
+            ? locks_inquiry_course(&exchange->inquiry,
+                                   exchange->caller.principal, course)
+            : APR_NOTFOUND;
+    int refused = judge_found(exchange, rv, "Course", key, length);
 
-    if (rv == APR_NOTFOUND) {
-        return refuse_unknown(exchange, "Course", key, length);
-    }
-    if (rv == APR_SUCCESS && !exchange->caller.lists_all) {
-        rv = principal != NULL
-                 ? catalog->access(exchange->r, *course, principal)
-                 : APR_NOTFOUND;
-        if (rv == APR_NOTFOUND) {
-            return refuse_permission(exchange);
-        }
-    }
-    return rv == APR_SUCCESS ? OK : refuse_for_catalog(exchange);
-}
-
-/** Names the slots that a course key probably leads to: those of the course
- *  whose ID it is. Where it is an internal ID they are read later. */
-static void expect_course(exchange_t *exchange, const char *key)
-{
-    if (locks_course_id_valid(key)) {
-        locks_ahead_slots(exchange->op, key);
-    }
+    return refused == OK ? require_access(exchange, *course) : refused;
 }
 
 /* ---- GET /locks ---- */
@@ -187,7 +229,7 @@ static int get_locks(exchange_t *exchange)
     }
     wrong = locks_request_parse_query(&key, r->args, r->pool);
     if (wrong == NULL) {
-        expect_course(exchange, key);
+        expect_course(exchange, key, NULL);
     }
     if ((refused = judge_caller(exchange)) != OK) {
         return refused;
@@ -244,7 +286,8 @@ static void read_posted(exchange_t *exchange, posted_t *posted)
     posted->wrong = locks_request_parse_body(
         &posted->request, posted->body.bytes, posted->body.length, r->pool);
     if (posted->wrong == NULL) {
-        expect_course(exchange, posted->request.course_key);
+        expect_course(exchange, posted->request.course_key,
+                      posted->request.resource);
         if (exchange->claim.user != NULL) {
             locks_ahead_lease(exchange->op, exchange->claim.user);
         }
@@ -278,15 +321,11 @@ static int check_posted(exchange_t *exchange, const posted_t *posted)
 static int find_gadget(exchange_t *exchange, const char *course,
                        const char *gadget, const char **canonical)
 {
-    switch (locks_catalog(exchange->r)
-                ->gadget(canonical, exchange->r, course, gadget)) {
-    case APR_SUCCESS:
-        return OK;
-    case APR_NOTFOUND:
-        return refuse_unknown(exchange, "Gadget", gadget, strlen(gadget));
-    default:
-        return refuse_for_catalog(exchange);
-    }
+    return judge_found(exchange,
+                       locks_inquiry_gadget(&exchange->inquiry,
+                                            exchange->caller.principal, course,
+                                            canonical),
+                       "Gadget", gadget, strlen(gadget));
 }
 
 /** Takes the lock, or notes why not. */

@@ -47,9 +47,9 @@ static const struct {
     {"-0E-07", LOCKS_JSON_OTHER},
     {"1.5e+999", LOCKS_JSON_OTHER},
     {"null", LOCKS_JSON_OTHER},
-    {"true", LOCKS_JSON_OTHER},
+    {"true", LOCKS_JSON_TRUE},
     {"false", LOCKS_JSON_OTHER},
-    {"[[1,-2.5e3,\"x\",null,true,false,{},[]]]", LOCKS_JSON_OTHER},
+    {"[[1,-2.5e3,\"x\",null,true,false,{},[]]]", LOCKS_JSON_ARRAY},
 };
 
 START_TEST(json_is_taken)
@@ -214,7 +214,7 @@ START_TEST(the_length_is_limited)
     text[0] = '1';
     ck_assert_pstr_eq(parse(text, LOCKS_JSON_LENGTH_MAX), NULL);
     ck_assert_pstr_eq(parse(text, LOCKS_JSON_LENGTH_MAX + 1),
-                      "JSON of more than 65536 bytes");
+                      "JSON of more than 1048576 bytes");
 }
 END_TEST
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to the catalog, and the answers that are kept in the lock store.
+ *
+ * The keys of kept answers are made of what the request says alone: so they
+ * travel in the first round trip, before anyone knows whose the SID is, or
+ * which course's internal ID a key is. That the answer is for the same
+ * principal and course is checked afterwards. */
+#include "mod_locks.h"
+
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include <string.h>
+
+APLOG_USE_MODULE(locks);
+
+/** What is asked. */
+typedef enum { ASK_COURSE, ASK_ACCESS, ASK_GADGET } ask_e;
+
+static const char *const names[] = {
+    [ASK_COURSE] = "course",
+    [ASK_ACCESS] = "access",
+    [ASK_GADGET] = "gadget",
+};
+
+static int is_kept_at_all(const locks_inquiry_t *inquiry)
+{
+    const locks_cache_t *cache = locks_cache(inquiry->r);
+
+    return cache->positive > 0 || cache->negative > 0;
+}
+
+/** Whose answers the kept ones are: those of one virtual host and catalog.
+ *  Hosts of one site have both in common. */
+static const char *scope_of(request_rec *r)
+{
+    const locks_catalog_provider_t *catalog = locks_catalog(r);
+    const server_rec *server = r->server;
+    const char *name = server->server_hostname;
+
+    return apr_psprintf(r->pool, "%s:%u:%u:%d\n%s\n%s", name ? name : "",
+                        server->port,
+                        server->addrs != NULL ? server->addrs->host_port : 0,
+                        server->is_virtual, locks_catalog_name(r),
+                        catalog->scope != NULL ? catalog->scope(r) : "");
+}
+
+/** Who asks, as far as the request says so. */
+static const char *asker_of(const locks_inquiry_t *inquiry)
+{
+    apr_pool_t *pool = inquiry->r->pool;
+    const locks_claim_t *claim = inquiry->claim;
+
+    /* The SID is a secret, which has no place in more records than its own. */
+    return claim->sid != NULL
+               ? apr_pstrcat(pool, "SID ", locks_digest(claim->sid, pool), NULL)
+               : apr_pstrcat(pool, "user ", claim->user, NULL);
+}
+
+/** Does the answer depend on who asks? */
+static int is_personal(const locks_inquiry_t *inquiry, ask_e ask)
+{
+    return ask == ASK_ACCESS || locks_catalog(inquiry->r)->personal;
+}
+
+/** What is asked, in words that no other question has. */
+static const char *question_of(const locks_inquiry_t *inquiry, ask_e ask)
+{
+    request_rec *r = inquiry->r;
+
+    return apr_pstrcat(r->pool, names[ask], "\n",
+                       locks_digest(scope_of(r), r->pool), "\n",
+                       is_personal(inquiry, ask) ? asker_of(inquiry) : "anyone",
+                       "\n", inquiry->course_key,
+                       ask == ASK_GADGET ? "\n" : NULL, inquiry->gadget, NULL);
+}
+
+static const char *key_of(const locks_inquiry_t *inquiry, const char *question)
+{
+    return locks_finding_key(inquiry->op->rules->prefix, question,
+                             inquiry->r->pool);
+}
+
+void locks_inquiry_ahead(const locks_inquiry_t *inquiry)
+{
+    static const ask_e all[] = {ASK_COURSE, ASK_ACCESS, ASK_GADGET};
+    apr_size_t count = inquiry->gadget != NULL ? 3 : 2;
+    apr_size_t i;
+
+    if (!is_kept_at_all(inquiry)) {
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        locks_ahead_key(inquiry->op,
+                        key_of(inquiry, question_of(inquiry, all[i])));
+    }
+}
+
+/** Asks the catalog itself.
+ *  @param wanted says what is asked, for whom and in which course; gets the
+ *                result and the ID */
+static apr_status_t ask_catalog(const locks_inquiry_t *inquiry, ask_e ask,
+                                locks_finding_t *wanted, const char *principal)
+{
+    const locks_catalog_provider_t *catalog = locks_catalog(inquiry->r);
+    apr_status_t rv;
+
+    switch (ask) {
+    case ASK_COURSE:
+        rv = catalog->course(&wanted->id, inquiry->r, inquiry->course_key,
+                             principal);
+        break;
+    case ASK_ACCESS:
+        rv = catalog->access(inquiry->r, wanted->course, principal);
+        break;
+    default:
+        rv = catalog->gadget(&wanted->id, inquiry->r, wanted->course,
+                             inquiry->gadget, principal);
+    }
+    wanted->result = rv == APR_SUCCESS    ? LOCKS_FOUND
+                     : rv == APR_NOTFOUND ? LOCKS_FOUND_NOT
+                                          : LOCKS_FOUND_BARRED;
+    if (rv != APR_SUCCESS) {
+        wanted->id = "";
+    }
+    return rv;
+}
+
+/** How long a result is kept. */
+static apr_interval_time_t lifetime_of(const locks_inquiry_t *inquiry,
+                                       const locks_finding_t *finding)
+{
+    const locks_cache_t *cache = locks_cache(inquiry->r);
+
+    return finding->result == LOCKS_FOUND ? cache->positive : cache->negative;
+}
+
+/** Is this a kept answer to what is wanted? One that would be kept for longer
+ *  than it may is of a clock that was ahead, or of an earlier configuration. */
+static int answers(const locks_inquiry_t *inquiry,
+                   const locks_finding_t *wanted, locks_finding_t *kept,
+                   const locks_store_item_t *item)
+{
+    apr_time_t now = apr_time_now();
+
+    return item->status == LOCKS_STORE_DONE &&
+           locks_finding_decode(kept, item->value, item->length, item->key,
+                                inquiry->r->pool) == APR_SUCCESS &&
+           strcmp(kept->question, wanted->question) == 0 &&
+           strcmp(kept->principal, wanted->principal) == 0 &&
+           strcmp(kept->course, wanted->course) == 0 && now < kept->until &&
+           kept->until <= now + lifetime_of(inquiry, kept);
+}
+
+/** Keeps an answer. Nothing is lost if it cannot be: it is asked for again. */
+static void keep(const locks_inquiry_t *inquiry, const locks_finding_t *finding,
+                 const locks_store_item_t *before, apr_interval_time_t lifetime)
+{
+    locks_store_session_t *store = inquiry->op->store;
+    apr_uint32_t seconds =
+        (apr_uint32_t)apr_time_sec(lifetime + APR_USEC_PER_SEC - 1);
+    apr_size_t length;
+    const char *value =
+        locks_finding_encode(&length, finding, before->key, inquiry->r->pool);
+    apr_status_t rv =
+        before->status == LOCKS_STORE_ABSENT
+            ? store->provider->add(store, before->key, value, length, seconds,
+                                   LOCKS_STORE_ORDINARY)
+            : store->provider->cas(store, before->key, value, length,
+                                   before->cas, seconds, LOCKS_STORE_ORDINARY);
+
+    if (rv != LOCKS_STORE_DONE && rv != LOCKS_STORE_LOST &&
+        rv != LOCKS_STORE_ABSENT) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, inquiry->r,
+                      "locks: the catalog's answer could not be kept: %s",
+                      store->provider->reason(store));
+    }
+}
+
+/** Asks the catalog, and keeps what it answers. */
+static apr_status_t ask_and_keep(const locks_inquiry_t *inquiry, ask_e ask,
+                                 locks_finding_t *wanted, const char *principal,
+                                 const locks_store_item_t *before)
+{
+    apr_time_t asked = apr_time_now();
+    apr_status_t rv = ask_catalog(inquiry, ask, wanted, principal);
+    apr_interval_time_t lifetime = lifetime_of(inquiry, wanted);
+
+    wanted->until = asked + lifetime;
+    if ((rv == APR_SUCCESS || rv == APR_NOTFOUND || rv == APR_EACCES) &&
+        (before->status == LOCKS_STORE_DONE ||
+         before->status == LOCKS_STORE_ABSENT) &&
+        apr_time_now() < wanted->until) {
+        keep(inquiry, wanted, before, lifetime);
+    }
+    return rv;
+}
+
+/** Answers a question. */
+static apr_status_t find(const locks_inquiry_t *inquiry, ask_e ask,
+                         const char *principal, const char *course,
+                         const char **id)
+{
+    static const apr_status_t results[] = {
+        [LOCKS_FOUND_NOT] = APR_NOTFOUND,
+        [LOCKS_FOUND] = APR_SUCCESS,
+        [LOCKS_FOUND_BARRED] = APR_EACCES,
+    };
+    locks_finding_t wanted = {
+        .principal =
+            principal != NULL && is_personal(inquiry, ask) ? principal : "",
+        .course = course};
+    locks_finding_t kept;
+    locks_store_item_t item = {.key = NULL};
+    apr_status_t rv;
+
+    if (!is_kept_at_all(inquiry)) {
+        rv = ask_catalog(inquiry, ask, &wanted, principal);
+        *id = wanted.id;
+        return rv;
+    }
+    wanted.question = question_of(inquiry, ask);
+    item.key = key_of(inquiry, wanted.question);
+    locks_read(inquiry->op, &item, 1);
+    if (answers(inquiry, &wanted, &kept, &item)) {
+        *id = kept.id;
+        return results[kept.result];
+    }
+    rv = ask_and_keep(inquiry, ask, &wanted, principal, &item);
+    *id = wanted.id;
+    return rv;
+}
+
+apr_status_t locks_inquiry_course(const locks_inquiry_t *inquiry,
+                                  const char *principal, const char **course_id)
+{
+    return find(inquiry, ASK_COURSE, principal, "", course_id);
+}
+
+apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
+                                  const char *principal, const char *course_id)
+{
+    const char *nothing;
+
+    return find(inquiry, ASK_ACCESS, principal, course_id, &nothing);
+}
+
+apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
+                                  const char *principal, const char *course_id,
+                                  const char **canonical)
+{
+    return find(inquiry, ASK_GADGET, principal, course_id, canonical);
+}
