@@ -116,7 +116,47 @@ START_TEST(an_index_shard_survives_the_store)
 }
 END_TEST
 
-/** Encodes one of each kind: 0 a lease, 1 slots, 2 an index shard. */
+static const locks_finding_t a_finding = {.question = "gadget\nanyone\n42",
+                                          .principal = "",
+                                          .course = "course1",
+                                          .result = LOCKS_FOUND_BARRED,
+                                          .id = "g\xC3\xA4",
+                                          .until = 11};
+
+START_TEST(a_finding_survives_the_store)
+{
+    locks_finding_t back;
+    apr_size_t length;
+    const char *value = locks_finding_encode(&length, &a_finding, KEY, pool);
+
+    ck_assert_int_eq(locks_finding_decode(&back, value, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_str_eq(back.question, a_finding.question);
+    ck_assert_str_eq(back.principal, a_finding.principal);
+    ck_assert_str_eq(back.course, a_finding.course);
+    ck_assert_str_eq(back.id, a_finding.id);
+    ck_assert_int_eq(back.result, a_finding.result);
+    ck_assert_int_eq(back.until, a_finding.until);
+}
+END_TEST
+
+START_TEST(a_finding_of_another_result_is_refused)
+{
+    locks_finding_t finding = a_finding;
+    locks_finding_t back;
+    const char *value;
+    apr_size_t length;
+
+    finding.result = LOCKS_FOUND_BARRED + 1;
+    value = locks_finding_encode(&length, &finding, KEY, pool);
+    ck_assert_int_eq(locks_finding_decode(&back, value, length, KEY, pool),
+                     APR_EINVAL);
+}
+END_TEST
+
+#define KINDS 4
+
+/** Encodes one of each kind: a lease, slots, an index shard, a finding. */
 static const char *encode_kind(int kind, apr_size_t *length)
 {
     locks_slots_t slots = some_slots();
@@ -126,8 +166,10 @@ static const char *encode_kind(int kind, apr_size_t *length)
         return locks_lease_encode(length, &a_lease, KEY, NONCE, pool);
     case 1:
         return locks_slots_encode(length, &slots, KEY, NONCE, pool);
-    default:
+    case 2:
         return locks_index_encode(length, some_courses(), KEY, NONCE, pool);
+    default:
+        return locks_finding_encode(length, &a_finding, KEY, pool);
     }
 }
 
@@ -135,6 +177,7 @@ static apr_status_t decode_kind(int kind, const char *value, apr_size_t length,
                                 const char *key)
 {
     apr_array_header_t *entries;
+    locks_finding_t finding;
     locks_lease_t lease;
     locks_slots_t slots;
 
@@ -143,8 +186,10 @@ static apr_status_t decode_kind(int kind, const char *value, apr_size_t length,
         return locks_lease_decode(&lease, value, length, key, pool);
     case 1:
         return locks_slots_decode(&slots, value, length, key, pool);
-    default:
+    case 2:
         return locks_index_decode(&entries, value, length, key, pool);
+    default:
+        return locks_finding_decode(&finding, value, length, key, pool);
     }
 }
 
@@ -187,7 +232,8 @@ START_TEST(another_kind_version_or_key_is_refused)
         ck_assert_int_eq(decode_kind(_i, other, length, KEY), APR_EINVAL);
     }
     ck_assert_int_eq(decode_kind(_i, value, length, KEY "d"), APR_EINVAL);
-    ck_assert_int_eq(decode_kind((_i + 1) % 3, value, length, KEY), APR_EINVAL);
+    ck_assert_int_eq(decode_kind((_i + 1) % KINDS, value, length, KEY),
+                     APR_EINVAL);
 }
 END_TEST
 
@@ -236,7 +282,7 @@ START_TEST(keys_fit_any_store)
 {
     char *longest = apr_pcalloc(pool, 600);
     char *prefix = apr_pcalloc(pool, LOCKS_PREFIX_MAX + 1);
-    const char *keys[4];
+    const char *keys[5];
     int i;
 
     memset(longest, 'c', 255);
@@ -246,7 +292,8 @@ START_TEST(keys_fit_any_store)
     keys[2] = locks_index_key(prefix, LOCKS_TYPE_GADGET, 0xff, pool);
     longest[128] = '\0';
     keys[3] = locks_slots_key(prefix, LOCKS_TYPE_GADGET, longest, pool);
-    for (i = 0; i < 4; i++) {
+    keys[4] = locks_finding_key(prefix, longest, pool);
+    for (i = 0; i < 5; i++) {
         const char *byte;
 
         ck_assert_uint_le(strlen(keys[i]), LOCKS_STORE_KEY_MAX);
@@ -281,10 +328,13 @@ int main(void)
     tcase_add_test(tests, a_lease_survives_the_store);
     tcase_add_test(tests, slots_survive_the_store);
     tcase_add_test(tests, an_index_shard_survives_the_store);
-    tcase_add_loop_test(tests, no_cut_record_is_believed, 0, 3);
-    tcase_add_loop_test(tests, fields_to_come_are_passed_over, 0, 3);
-    tcase_add_loop_test(tests, another_kind_version_or_key_is_refused, 0, 3);
-    tcase_add_loop_test(tests, changed_bytes_never_crash_a_reader, 0, 3);
+    tcase_add_test(tests, a_finding_survives_the_store);
+    tcase_add_test(tests, a_finding_of_another_result_is_refused);
+    tcase_add_loop_test(tests, no_cut_record_is_believed, 0, KINDS);
+    tcase_add_loop_test(tests, fields_to_come_are_passed_over, 0, KINDS);
+    tcase_add_loop_test(tests, another_kind_version_or_key_is_refused, 0,
+                        KINDS);
+    tcase_add_loop_test(tests, changed_bytes_never_crash_a_reader, 0, KINDS);
     tcase_add_test(tests, a_lease_that_contradicts_itself_is_refused);
     tcase_add_test(tests, keys_fit_any_store);
     tcase_add_test(tests, keys_tell_apart);

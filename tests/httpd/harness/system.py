@@ -28,11 +28,20 @@ def program(name):
     return found
 
 
+_given_out = set()
+
+
 def free_port(family=socket.AF_INET):
+    """A port that nobody uses, and no other caller was told: the kernel may
+    name one twice as long as nobody listens there."""
     host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+            port = probe.getsockname()[1]
+        if port not in _given_out:
+            _given_out.add(port)
+            return port
 
 
 @contextmanager
