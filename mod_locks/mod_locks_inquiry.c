@@ -209,7 +209,8 @@ static apr_status_t find(const locks_inquiry_t *inquiry, ask_e ask,
     locks_finding_t wanted = {
         .principal =
             principal != NULL && is_personal(inquiry, ask) ? principal : "",
-        .course = course};
+        .course = course,
+        .id = ""};
     locks_finding_t kept;
     locks_store_item_t item = {.key = NULL};
     apr_status_t rv;

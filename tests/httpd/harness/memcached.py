@@ -8,6 +8,7 @@ import socket
 import sys
 from bisect import bisect_left
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from .system import (AS_ROOT, UNPRIVILEGED, Process, eventually, free_port,
                      program, temporary_folder)
@@ -59,6 +60,14 @@ class TextClient:
         value = self._stream.read(int(line.split()[3]))
         assert self.line() == "" and self.line() == "END"
         return value
+
+    def keys(self):
+        """All keys, as the server's crawler tells them."""
+        lines = [self.command("lru_crawler metadump all")]
+        while lines[-1] != "END":
+            lines.append(self.line())
+        return [unquote(line.split()[0].removeprefix("key="))
+                for line in lines[:-1]]
 
     def fill(self, size, most=sys.maxsize):
         """Stores values of this size until the server has no room. Returns
