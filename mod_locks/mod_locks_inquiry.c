@@ -36,13 +36,12 @@ static const char *scope_of(request_rec *r)
 {
     const locks_catalog_provider_t *catalog = locks_catalog(r);
     const server_rec *server = r->server;
-    const char *name = server->server_hostname;
 
-    return apr_psprintf(r->pool, "%s:%u:%u:%d\n%s\n%s", name ? name : "",
-                        server->port,
-                        server->addrs != NULL ? server->addrs->host_port : 0,
-                        server->is_virtual, locks_catalog_name(r),
-                        catalog->scope != NULL ? catalog->scope(r) : "");
+    return apr_psprintf(
+        r->pool, "%s\n%s:%u\n%s\n%s",
+        server->server_hostname != NULL ? server->server_hostname : "",
+        server->addrs->virthost, server->addrs->host_port,
+        locks_catalog_name(r), catalog->scope != NULL ? catalog->scope(r) : "");
 }
 
 /** Who asks, as far as the request says so. */

@@ -101,7 +101,7 @@ def site(tmp_path_factory):
         with broken_site(
                 database=database, location=pass_on + locations(),
                 modules=(*MODULES, "proxy", "proxy_http"), timeout="1s",
-                vhosts={"other": other.directives}) as site:
+                vhosts={"twin": "", "other": other.directives}) as site:
             site.application = application
             site.other = other
             yield site
@@ -309,9 +309,10 @@ def test_partners_and_users_do_not_share_what_is_personal(site, course, user):
     grant(user, course)
 
 
-def test_virtual_hosts_do_not_share_answers(site, course):
+@pytest.mark.parametrize("vhost", ["", "twin"])
+def test_virtual_hosts_do_not_share_answers(site, course, vhost):
     """Two databases, one store and one prefix."""
-    user = site.user(course).at(base="/dbd/long/locks")
+    user = site.user(course, vhost=vhost).at(base="/dbd/long/locks")
     grant(user, course)
     elsewhere = user.at(site.httpd.addresses["other"])
     contract.no_course(elsewhere.lock(course, "g1"), course.id)
