@@ -7,7 +7,6 @@
 #include <http_request.h>
 
 #include "locks_memcached.h"
-#include "mod_locks_subrequest.h"
 
 static void register_hooks(apr_pool_t *pool)
 {

@@ -318,6 +318,28 @@ extern const locks_catalog_provider_t locks_site_catalog;
 int locks_site_check_config(apr_pool_t *pconf, apr_pool_t *plog,
                             apr_pool_t *ptemp, server_rec *main_server);
 
+/* ---- Asking the site itself (mod_locks_subrequest.c) ---- */
+
+/** What the site answered. */
+typedef struct locks_subrequest_t {
+    int status;
+    /** In the request's pool. */
+    const char *body;
+    apr_size_t length;
+    /** Why the answer is of no use whatever its status is, to follow "which";
+     *  or NULL. */
+    const char *wrong;
+} locks_subrequest_t;
+
+/**
+ * Gets a URI of this site as the client would, with the request's own
+ * credentials. Nothing of the answer comes to the client.
+ * @param uri a path from the root, with or without a query
+ */
+void locks_subrequest_get(locks_subrequest_t *answer, request_rec *r,
+                          const char *uri);
+void locks_subrequest_register_filter(void);
+
 /* ---- The handler (mod_locks_handler.c) ---- */
 
 int locks_handler(request_rec *r);

@@ -9,7 +9,6 @@
 #include "locks_request.h"
 #include "locks_site_answer.h"
 #include "locks_uri_template.h"
-#include "mod_locks_subrequest.h"
 
 APLOG_USE_MODULE(locks);
 
@@ -28,8 +27,7 @@ static apr_status_t undecided(request_rec *r, const question_t *question,
                               const char *why, const char *cure)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "locks: the site's answer to %s, as %s has it, was %d, and "
-                  "%s; %s",
+                  "locks: the site answered %s (%s) with %d, which %s; %s",
                   question->uri, question->directive, question->answer.status,
                   why, cure);
     return APR_EGENERAL;
@@ -54,7 +52,7 @@ static apr_status_t judge_status(request_rec *r, const question_t *question)
     case HTTP_FORBIDDEN:
         return APR_EACCES;
     default:
-        return undecided(r, question, "that is neither 2xx, 401, 403 nor 404",
+        return undecided(r, question, "is neither 2xx, 401, 403 nor 404",
                          "check that the application runs, and what its own "
                          "log says");
     }
@@ -99,7 +97,7 @@ static apr_status_t site_course(const char **course_id, struct request_rec *r,
         locks_course_id_valid(*course_id)) {
         return APR_SUCCESS;
     }
-    return undecided(r, &question, "that is no JSON object with a course ID",
+    return undecided(r, &question, "is no JSON object with a course ID",
                      "its member \"id\" must be the course ID, 6 to 255 of "
                      "a-z and 0-9");
 }
@@ -124,7 +122,7 @@ static apr_status_t site_access(struct request_rec *r, const char *course_id,
     return rv != APR_EINVAL
                ? rv
                : undecided(r, &question,
-                           "that has neither a JSON array nor a JSON object "
+                           "has neither a JSON array nor a JSON object "
                            "where contains= looks",
                            "compare the answer with contains=");
 }
@@ -153,9 +151,10 @@ static apr_status_t site_gadget(const char **canonical, struct request_rec *r,
     }
     return rv == APR_SUCCESS && locks_resource_id_valid(*canonical)
                ? APR_SUCCESS
-               : undecided(r, &question, "its member \"id\" is no gadget ID",
-                           "that is 1 to 255 bytes of UTF-8 without control "
-                           "characters");
+               : undecided(r, &question,
+                           "has no gadget ID as its member \"id\"",
+                           "it must be 1 to 255 bytes of UTF-8 without "
+                           "control characters");
 }
 
 static const char *text(const char *directive)

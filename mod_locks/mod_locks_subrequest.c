@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asking the site itself, by requests that httpd makes internally. */
-#include "mod_locks_subrequest.h"
+#include "mod_locks.h"
 
 #include <apr_buckets.h>
 #include <apr_strings.h>
@@ -32,7 +32,7 @@ static int keep(capture_t *capture, const char *bytes, apr_size_t length)
     apr_size_t needed = capture->length + length;
 
     if (length > LOCKS_JSON_LENGTH_MAX - capture->length) {
-        capture->wrong = "it is longer than 1 MiB";
+        capture->wrong = "is longer than 1 MiB";
         return 0;
     }
     if (needed > capture->room) {
@@ -54,7 +54,7 @@ static int keep_bucket(capture_t *capture, apr_bucket *bucket)
     apr_size_t length;
 
     if (AP_BUCKET_IS_ERROR(bucket) || AP_BUCKET_IS_EOC(bucket)) {
-        capture->wrong = "it broke off";
+        capture->wrong = "broke off";
         return 1;
     }
     if (APR_BUCKET_IS_METADATA(bucket)) {
@@ -62,7 +62,7 @@ static int keep_bucket(capture_t *capture, apr_bucket *bucket)
     }
     if (apr_bucket_read(bucket, &bytes, &length, APR_BLOCK_READ) !=
         APR_SUCCESS) {
-        capture->wrong = "it could not be read";
+        capture->wrong = "could not be read";
         return 0;
     }
     return keep(capture, bytes, length);
@@ -142,7 +142,7 @@ static int run(request_rec *r, const char *uri, const char **wrong)
     int status = sub->status;
 
     if (locks_location_is_ours(sub)) {
-        *wrong = "it is a location of this module";
+        *wrong = "is a location of this module";
     } else if (status == HTTP_OK) {
         ask_plainly(sub);
         status = final_status(sub, ap_run_sub_req(sub));

@@ -42,6 +42,19 @@ BAD = {
     "LocksMaxPerCourse": ['""', "0", "-1", "abc", "1.5", "1k", "10 20",
                           "99999999999999999999", "4294967297"],
     "LocksCatalog": ['""', "nosuch", "dbd other"],
+    "LocksCatalogCache": ['""', "-1", "abc", "1.5s", "25h", "1m abc", "1m 25h",
+                          "1m 1m 1m"],
+    "LocksCourseURI": ['""', "courses/%{course}", "/courses", "/%{gadget}",
+                       "http://a/%{course}", "/%s", "/%{course} x",
+                       "/%{course}#x", '"/%{course} x"', "/%{Course}"],
+    "LocksGadgetURI": ['""', "/%{course}", "/%{gadget}",
+                       "/%{course}/%{gadget}/%", "//%{course}/%{gadget}"],
+    "LocksAccessURI": ['""', "/%{user}", "/%{course}/%{gadget}",
+                       "/%{course} x", "/%{course} contains=",
+                       "/%{course} contains=permissions",
+                       "/%{course} contains=/", "/%{course} contains=/a~b",
+                       "/%{course} /permissions/Edit",
+                       "/%{course} contains=/a/b contains=/c/d"],
     "LocksCourseQuery": ['""', '"SELECT 1"', '"SELECT %d"', "a b",
                          '"SELECT %s %d"', '"SELECT %s %"'],
     "LocksGadgetQuery": ['""', '"SELECT 1"', '"SELECT %s"',
@@ -70,13 +83,21 @@ GOOD = {
     "LocksClockSkew": ["0", "0s", "0ms", "500ms", "2", "1m"],
     "LocksMaxPerCourse": ["1", "1000", "5000"],
     "LocksCatalog": ["dbd"],
+    "LocksCatalogCache": ["0", "1s", "250ms", "1m 5s", "0 5s", "24h 0"],
+    "LocksCourseURI": ["/courses/%{course}", '"/a%20b?c=%{course}&d=%{user}"'],
+    "LocksGadgetURI": ["/courses/%{course}/gadgets/%{gadget}"],
+    "LocksAccessURI": [
+        "/access/%{course}/%{user}",
+        "/permissions?id=%{course} contains=/permissions/Edit",
+        '"/permissions?id=%{course}" "contains=/a b~1c/0/~0"'],
     "LocksCourseQuery": ['"SELECT id FROM c WHERE id = %s"',
                          '"SELECT id FROM c WHERE a = %s OR b = %s"',
                          '"SELECT id FROM c WHERE %s IN (a, %s, %s)"'],
     "LocksGadgetQuery": [SQL],
     "LocksAccessQuery": [SQL],
 }
-IN_DIRECTORY = ("LocksBase", "LocksCatalog")
+IN_DIRECTORY = ("LocksBase", "LocksCatalog", "LocksCatalogCache",
+                "LocksCourseURI", "LocksGadgetURI", "LocksAccessURI")
 
 
 def cases(table):

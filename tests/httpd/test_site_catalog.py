@@ -327,7 +327,7 @@ def test_an_endless_answer_is_doubt(application, site, course, user, question):
     have_answered(application, course, question, Reply(200, body))
     log = site.httpd.log_after(
         lambda: no_catalog(user.lock(course, "g1")))
-    assert "it is longer than 1 MiB" in log
+    assert "which is longer than 1 MiB" in log
 
 
 @pytest.mark.parametrize("body", [
@@ -338,8 +338,8 @@ def test_a_course_without_an_id_is_doubt(application, site, course, user,
                                          body):
     have_answered(application, course, "course", Reply(200, body))
     log = site.httpd.log_after(lambda: no_catalog(user.locks(course)))
-    assert (f"locks: the site's answer to /api/courses/{course.id}, as"
-            " LocksCourseURI has it, was 200") in log
+    assert (f"locks: the site answered /api/courses/{course.id}"
+            " (LocksCourseURI) with 200, which is no JSON object") in log
 
 
 @pytest.mark.parametrize("reply", [
@@ -400,7 +400,7 @@ def test_a_redirect_decides_nothing(course, user):
 def test_the_locks_themselves_are_no_catalog(site, course, user):
     log = site.httpd.log_after(
         lambda: no_catalog(user.at(base="/itself/locks").lock(course, "g1")))
-    assert "it is a location of this module" in log
+    assert "which is a location of this module" in log
 
 
 def test_a_front_controllers_status_counts(site, course, user):

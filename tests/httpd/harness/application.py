@@ -4,6 +4,7 @@
 import json
 import time
 from collections import namedtuple
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -38,12 +39,12 @@ class _Handler(BaseHTTPRequestHandler):
                                                if reply.length is None
                                                else reply.length))
         self.send_header("Set-Cookie", "seen=1")
-        self.end_headers()
-        if self.command != "HEAD":
+        with suppress(ConnectionError):
+            self.end_headers()
             self.wfile.write(reply.body)
         self.close_connection = reply.length is not None
 
-    do_HEAD = do_POST = do_DELETE = do_GET
+    do_POST = do_DELETE = do_GET
 
     def log_message(self, *_):
         pass
