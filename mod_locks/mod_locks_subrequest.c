@@ -10,6 +10,8 @@
 #include <http_request.h>
 #include <util_filter.h>
 
+#include <string.h>
+
 #include "locks_json.h"
 
 #define CAPTURE_FILTER "LOCKS_CAPTURE"

@@ -8,6 +8,7 @@
 #define LEASE_KEY "k:lease"
 #define SLOTS_KEY "k:slots"
 #define INDEX_KEY "k:index"
+#define FINDING_KEY "k:finding"
 
 static void check_nonce(const char *value, size_t size, const char *key,
                         locks_nonce_t *nonce)
@@ -100,6 +101,27 @@ static void try_index(const char *value, size_t size, apr_pool_t *pool)
     }
 }
 
+static void try_finding(const char *value, size_t size, apr_pool_t *pool)
+{
+    locks_finding_t finding;
+    locks_finding_t again;
+    const char *copy;
+    apr_size_t length;
+
+    if (locks_finding_decode(&finding, value, size, FINDING_KEY, pool) !=
+        APR_SUCCESS) {
+        return;
+    }
+    copy = locks_finding_encode(&length, &finding, FINDING_KEY, pool);
+    MUST(locks_finding_decode(&again, copy, length, FINDING_KEY, pool) ==
+         APR_SUCCESS);
+    MUST(again.until == finding.until && again.result == finding.result);
+    MUST(strcmp(again.question, finding.question) == 0);
+    MUST(strcmp(again.principal, finding.principal) == 0);
+    MUST(strcmp(again.course, finding.course) == 0);
+    MUST(strcmp(again.id, finding.id) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_pool_t *pool = fuzz_pool();
@@ -108,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_lease(value, size, pool);
     try_slots(value, size, pool);
     try_index(value, size, pool);
+    try_finding(value, size, pool);
     free(value);
     apr_pool_destroy(pool);
     return 0;

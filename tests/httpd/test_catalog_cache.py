@@ -202,11 +202,12 @@ def test_noes_may_be_kept_for_another_time(site, course, user, how):
     contract.no_gadget(here(user, how).lock(course, "g9"), "g9")
     grant(here(user, how), course)
     site.database.add_gadgets(course.id, "g9")
-    limit = time.monotonic() + (0 if how == "positive" else 5)
+    begun = made = time.monotonic()
     while (answer := here(user, how).lock(course, "g9")).status != 201:
         contract.no_gadget(answer, "g9")
-        assert time.monotonic() < limit + 0.5
+        assert begun - made < (0 if how == "positive" else 5)
         time.sleep(0.1)
+        begun = time.monotonic()
     # The others are kept still.
     site.withdraw(course, user.user_id)
     grant(here(user, how), course)
@@ -232,10 +233,12 @@ def test_what_is_withdrawn_is_missed_within_the_time(site, course, user):
     grant(short, course)
     site.withdraw(course, user.user_id)
     withdrawn = time.monotonic()
+    begun = withdrawn
     while (answer := short.lock(course, "g1")).status != 403:
         contract.granted(answer, base=short.base)
+        assert begun - withdrawn < SHORT
         time.sleep(0.05)
-    assert time.monotonic() - withdrawn < SHORT + 0.2
+        begun = time.monotonic()
     contract.forbidden(short.locks(course))
 
 
