@@ -140,7 +140,9 @@ class Client:
         connection = self._kept or http.client.HTTPConnection(
             *self.address, timeout=30)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(
+                method, path, skip_accept_encoding=True,
+                skip_host=any(name == "Host" for name, _ in headers))
             for name, value in headers:
                 connection.putheader(name, value)
             if body is not None:
