@@ -12,6 +12,7 @@ from harness.database import PERMISSION, Sqlite
 from harness.httpd import MODULES
 from harness.proxy import sequential_trips
 from harness.site import broken_site
+from harness.system import temporary_folder
 
 # The kinds of catalog in "/{kind}/{how}/locks".
 KINDS = {
@@ -89,11 +90,8 @@ class Both(Sqlite):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("both")
-    for each in (folder, *folder.parents[:3]):
-        each.chmod(0o755)
-    with Application() as application:
+def site():
+    with temporary_folder() as folder, Application() as application:
         database = Both(folder / "courses.db", application)
         other = Sqlite(folder / "other.db")
         pass_on = (f'ProxyPass "/api" "http://127.0.0.1:{application.port}'

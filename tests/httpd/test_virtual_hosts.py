@@ -12,6 +12,7 @@ from harness.database import PERMISSION, Sqlite
 from harness.httpd import Httpd
 from harness.memcached import memcached
 from harness.site import LOCATION, running_site
+from harness.system import temporary_folder
 
 # What differs between the sites, each in one virtual host and alone.
 SECOND = """
@@ -53,12 +54,10 @@ class Rooms(Sqlite):
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def pair():
     """Two sites in one httpd."""
-    folder = tmp_path_factory.mktemp("rooms")
-    for each in (folder, *folder.parents[:3]):
-        each.chmod(0o755)
     with ExitStack() as stack:
+        folder = stack.enter_context(temporary_folder())
         store = stack.enter_context(memcached())
         rooms = Rooms(folder / "rooms.db")
         second = (SECOND.replace("{database}", rooms.directives)
