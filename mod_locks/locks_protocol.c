@@ -273,16 +273,36 @@ static apr_status_t read_own_lease(const acquire_t *acquire)
                                       0);
 }
 
-/** Adds the owners of all slots. */
+/** Is a resource among those that are looked for? NULL is all. */
+static int is_wanted(const apr_array_header_t *resources, const char *resource)
+{
+    int i;
+
+    if (resources == NULL) {
+        return 1;
+    }
+    for (i = 0; i < resources->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(resources, i, const char *), resource) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** Adds the owners of the slots of these resources; NULL is all. */
 static void add_owners(const locks_snapshot_t *snapshot,
+                       const apr_array_header_t *resources,
                        apr_array_header_t *users)
 {
     const apr_array_header_t *slots = snapshot->slots.entries;
     int i;
 
     for (i = 0; i < slots->nelts; i++) {
-        APR_ARRAY_PUSH(users, const char *) =
-            APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
+        const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
+
+        if (is_wanted(resources, slot->resource)) {
+            APR_ARRAY_PUSH(users, const char *) = slot->owner;
+        }
     }
 }
 
@@ -312,7 +332,7 @@ static apr_status_t read_all(acquire_t *acquire)
     required = users->nelts;
     if (is_sweep_due(acquire) &&
         (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
-        add_owners(snapshot, users);
+        add_owners(snapshot, NULL, users);
     }
     return locks_snapshot_read_leases(snapshot, users, required,
                                       is_stale(op, snapshot->slots.indexed));
@@ -325,7 +345,7 @@ static void read_for_sweep(const acquire_t *acquire)
     apr_array_header_t *users =
         apr_array_make(acquire->op->pool, 2, sizeof(const char *));
 
-    add_owners(acquire->snapshot, users);
+    add_owners(acquire->snapshot, NULL, users);
     locks_snapshot_read_leases(acquire->snapshot, users, 0, 0);
 }
 
@@ -760,7 +780,7 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
     return rv;
 }
 
-/* ---- List ---- */
+/* ---- List and look ---- */
 
 /** Is this lease on the course, and was it not past its deadline? */
 static int is_current(const locks_snapshot_t *snapshot,
@@ -833,7 +853,8 @@ static void add_lock(const locks_operation_t *op, apr_array_header_t *found,
  * the slots just read was granted since.
  */
 static apr_array_header_t *active_locks(const locks_operation_t *op,
-                                        const locks_snapshot_t *snapshot)
+                                        const locks_snapshot_t *snapshot,
+                                        const apr_array_header_t *resources)
 {
     const apr_array_header_t *slots = snapshot->slots.entries;
     apr_array_header_t *found =
@@ -843,12 +864,13 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
 
     for (i = 0; i < slots->nelts; i++) {
         const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
-        const locks_lease_t *lease =
-            &locks_snapshot_lease(snapshot, slot->owner)->lease;
+        const locks_lease_view_t *view =
+            locks_snapshot_lease(snapshot, slot->owner);
 
-        if (lease->id == slot->id && is_current(snapshot, lease) &&
-            strcmp(lease->resource, slot->resource) == 0) {
-            add_lock(op, found, lease);
+        if (is_wanted(resources, slot->resource) &&
+            view->lease.id == slot->id && is_current(snapshot, &view->lease) &&
+            strcmp(view->lease.resource, slot->resource) == 0) {
+            add_lock(op, found, &view->lease);
         }
     }
     for (index = apr_hash_first(op->pool, snapshot->leases); index != NULL;
@@ -856,7 +878,8 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
         const locks_lease_view_t *view = apr_hash_this_val(index);
 
         if (view->lease.id > snapshot->slots.last &&
-            is_current(snapshot, &view->lease)) {
+            is_current(snapshot, &view->lease) &&
+            is_wanted(resources, view->lease.resource)) {
             add_lock(op, found, &view->lease);
         }
     }
@@ -865,8 +888,9 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
 }
 
 /** One try. */
-static apr_status_t try_list(locks_operation_t *op, apr_array_header_t **locks,
-                             apr_time_t *time, const char *course)
+static apr_status_t try_look(locks_operation_t *op, apr_array_header_t **locks,
+                             apr_time_t *time, const char *course,
+                             const apr_array_header_t *resources)
 {
     locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
     apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
@@ -877,25 +901,32 @@ static apr_status_t try_list(locks_operation_t *op, apr_array_header_t **locks,
     }
     owners = apr_array_make(op->pool, snapshot->slots.entries->nelts + 1,
                             sizeof(const char *));
-    add_owners(snapshot, owners);
+    add_owners(snapshot, resources, owners);
     rv = locks_snapshot_read_leases(snapshot, owners, owners->nelts, 0);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *locks = active_locks(op, snapshot);
+    *locks = active_locks(op, snapshot, resources);
     *time = now(op);
     return is_torn(op, *locks) || is_outdated(*locks, *time) ? LOCKS_EAGAIN
                                                              : APR_SUCCESS;
 }
 
-apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
-                        apr_time_t *time, const char *course)
+apr_status_t locks_look(locks_operation_t *op, apr_array_header_t **locks,
+                        apr_time_t *time, const char *course,
+                        const apr_array_header_t *resources)
 {
     apr_time_t started = ticks(op);
     apr_status_t rv;
 
     do {
-        rv = try_list(op, locks, time, course);
+        rv = try_look(op, locks, time, course, resources);
     } while (tries_again(op, started, &rv));
     return rv;
+}
+
+apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
+                        apr_time_t *time, const char *course)
+{
+    return locks_look(op, locks, time, course, NULL);
 }

@@ -57,4 +57,13 @@ apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
 apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
                         apr_time_t *time, const char *course);
 
+/**
+ * Looks for active locks on some of a course's resources. As locks_list(),
+ * but it reads only the leases that it needs.
+ * @param resources of const char *; NULL for all
+ */
+apr_status_t locks_look(locks_operation_t *op, apr_array_header_t **locks,
+                        apr_time_t *time, const char *course,
+                        const apr_array_header_t *resources);
+
 #endif

@@ -12,6 +12,7 @@
 #include <http_config.h>
 
 #include "locks_catalog.h"
+#include "locks_guard.h"
 #include "locks_operation.h"
 #include "locks_session.h"
 #include "locks_store.h"
@@ -76,6 +77,21 @@ typedef struct locks_cache_t {
     apr_interval_time_t negative;
 } locks_cache_t;
 
+/** How writes to a location are guarded. */
+typedef struct locks_guard_t {
+    /** LOCKS_UNSET where no directive set it. */
+    locks_guard_mode_e mode;
+    /** What a write is to; gadget is NULL for the whole course, both are if
+     *  no directive set them. */
+    const ap_expr_info_t *course;
+    const ap_expr_info_t *gadget;
+    /** The methods that are looked at, of const char *; NULL for all but the
+     *  safe ones. */
+    apr_array_header_t *methods;
+    /** Do writes pass if nobody can tell? LOCKS_UNSET as above. */
+    int fails_open;
+} locks_guard_t;
+
 /** Of a location. */
 typedef struct locks_location_config_t {
     /** The path that the handler serves, without a slash at its end. */
@@ -88,6 +104,7 @@ typedef struct locks_location_config_t {
     locks_site_t site;
     /** positive is LOCKS_UNSET if neither is set. */
     locks_cache_t cache;
+    locks_guard_t guard;
 } locks_location_config_t;
 
 extern const command_rec locks_directives[];
@@ -111,6 +128,7 @@ const locks_catalog_provider_t *locks_catalog(const request_rec *r);
 const char *locks_catalog_name(const request_rec *r);
 const locks_site_t *locks_site(const request_rec *r);
 const locks_cache_t *locks_cache(const request_rec *r);
+const locks_guard_t *locks_guard_of(const request_rec *r);
 const locks_server_config_t *locks_server_config(const server_rec *server);
 
 /* ---- Stores' life (mod_locks_stores.c) ---- */
@@ -141,10 +159,17 @@ typedef struct locks_request_notes_t {
     int session_required;
     /** What is known of the SID. Kept by the first request of a chain. */
     const locks_identity_t *identity;
+    /** The Lock-Id that the client sent, or NULL, once the guard has taken it
+     *  away. Kept by the first request of a chain. */
+    const char *lock_id;
+    int lock_id_taken;
 } locks_request_notes_t;
 
 /** The notes of a request; never NULL. */
 locks_request_notes_t *locks_request_notes(request_rec *r);
+/** The request that the client sent, which this one is part of or was
+ *  redirected from. Its memory lives longest. */
+request_rec *locks_first_request(request_rec *r);
 
 /* ---- Our own locations, and JSON for what others refuse there
  *      (mod_locks_location.c) ---- */
@@ -339,6 +364,11 @@ typedef struct locks_subrequest_t {
 void locks_subrequest_get(locks_subrequest_t *answer, request_rec *r,
                           const char *uri);
 void locks_subrequest_register_filter(void);
+
+/* ---- The guard (mod_locks_guard.c) ---- */
+
+/** Refuses a write, or declines: then another handler serves it. */
+int locks_guard_handler(request_rec *r);
 
 /* ---- The handler (mod_locks_handler.c) ---- */
 

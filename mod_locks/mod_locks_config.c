@@ -76,6 +76,8 @@ void *locks_create_location_config(apr_pool_t *pool, char *path)
 
     (void)path;
     config->cache.positive = LOCKS_UNSET;
+    config->guard.mode = LOCKS_GUARD_UNSET;
+    config->guard.fails_open = LOCKS_UNSET;
     return config;
 }
 
@@ -96,6 +98,13 @@ void *locks_merge_location_config(apr_pool_t *pool, void *base_config,
         merged->site.access_uri = base->site.access_uri;
         merged->site.access_contains = base->site.access_contains;
         merged->site.access_contains_text = base->site.access_contains_text;
+    }
+    INHERIT(guard.mode, LOCKS_GUARD_UNSET)
+    INHERIT(guard.methods, NULL)
+    INHERIT(guard.fails_open, LOCKS_UNSET)
+    if (merged->guard.course == NULL) {
+        merged->guard.course = base->guard.course;
+        merged->guard.gadget = base->guard.gadget;
     }
     if (merged->cache.positive == LOCKS_UNSET) {
         merged->cache = base->cache;
@@ -185,6 +194,11 @@ const locks_cache_t *locks_cache(const request_rec *r)
     const locks_cache_t *cache = &location_config(r)->cache;
 
     return cache->positive != LOCKS_UNSET ? cache : &off;
+}
+
+const locks_guard_t *locks_guard_of(const request_rec *r)
+{
+    return &location_config(r)->guard;
 }
 
 const locks_server_config_t *locks_server_config(const server_rec *server)

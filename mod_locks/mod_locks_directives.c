@@ -24,6 +24,8 @@ APLOG_USE_MODULE(locks);
 #define SKEW_MAX apr_time_from_sec(60 * 60)
 #define MAX_PER_COURSE_MAX 100000
 #define CACHE_MAX apr_time_from_sec(24 * 60 * 60)
+/** What the names of methods consist of. */
+#define METHOD_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 /** The longest that negative answers are kept without a time of their own. */
 #define CACHE_NEGATIVE_MOST apr_time_from_sec(5)
 
@@ -362,23 +364,101 @@ static const char *set_access_uri(cmd_parms *cmd, void *location,
     return set_uri(cmd, &site->access_uri, text, &form, LOCKS_SITE_ACCESS);
 }
 
+/* ---- The guard ---- */
+
+static const char *set_guard(cmd_parms *cmd, void *location, const char *mode)
+{
+    locks_location_config_t *config = location;
+
+    if (ap_cstr_casecmp(mode, "off") == 0) {
+        config->guard.mode = LOCKS_GUARD_OFF;
+    } else if (ap_cstr_casecmp(mode, "respect") == 0) {
+        config->guard.mode = LOCKS_GUARD_RESPECT;
+    } else if (ap_cstr_casecmp(mode, "require") == 0) {
+        config->guard.mode = LOCKS_GUARD_REQUIRE;
+    } else {
+        return wrong(cmd, apr_psprintf(cmd->pool,
+                                       "takes off, respect or require; not "
+                                       "\"%s\"",
+                                       mode));
+    }
+    return NULL;
+}
+
+static const char *set_guard_failure(cmd_parms *cmd, void *location,
+                                     const char *way)
+{
+    locks_location_config_t *config = location;
+
+    config->guard.fails_open = ap_cstr_casecmp(way, "open") == 0;
+    return config->guard.fails_open || ap_cstr_casecmp(way, "closed") == 0
+               ? NULL
+               : wrong(cmd,
+                       apr_psprintf(cmd->pool,
+                                    "takes closed or open; not \"%s\"", way));
+}
+
+static const char *add_guard_method(cmd_parms *cmd, void *location,
+                                    const char *method)
+{
+    locks_location_config_t *config = location;
+
+    if (*method == '\0' || method[strspn(method, METHOD_LETTERS)] != '\0') {
+        return wrong(cmd, apr_psprintf(cmd->pool,
+                                       "takes methods in capital letters, for "
+                                       "example PUT PATCH DELETE; not \"%s\"",
+                                       method));
+    }
+    if (config->guard.methods == NULL) {
+        config->guard.methods = apr_array_make(cmd->pool, 4, sizeof(method));
+    }
+    APR_ARRAY_PUSH(config->guard.methods, const char *) = method;
+    return NULL;
+}
+
+/** Reads an expression that makes a text. */
+static const char *read_expression(cmd_parms *cmd,
+                                   const ap_expr_info_t **expression,
+                                   const char *text, const char *expected)
+{
+    const char *error = NULL;
+
+    *expression =
+        ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
+    return error == NULL ? NULL
+                         : wrong(cmd, apr_pstrcat(cmd->pool, expected, ": ",
+                                                  error, NULL));
+}
+
+static const char *set_subject(cmd_parms *cmd, void *location,
+                               const char *course, const char *gadget)
+{
+    static const char expected[] =
+        "takes an expression that makes the course, and one that makes the "
+        "gadget, for example \"%{env:MATCH_COURSE}\" "
+        "\"%{env:MATCH_GADGET}\"";
+    locks_location_config_t *config = location;
+    const char *error =
+        *course != '\0'
+            ? read_expression(cmd, &config->guard.course, course, expected)
+            : wrong(cmd, expected);
+
+    config->guard.gadget = NULL;
+    return error != NULL || gadget == NULL
+               ? error
+               : read_expression(cmd, &config->guard.gadget, gadget, expected);
+}
+
 /* ---- Users and queries ---- */
 
 static const char *set_user_format(cmd_parms *cmd, void *location,
                                    const char *text)
 {
     locks_location_config_t *config = location;
-    const char *error = NULL;
 
-    config->user_format =
-        ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
-    return error == NULL
-               ? NULL
-               : wrong(cmd, apr_pstrcat(cmd->pool,
-                                        "takes an expression that makes the "
-                                        "owner's name, for example "
-                                        "%{REMOTE_USER}: ",
-                                        error, NULL));
+    return read_expression(cmd, &config->user_format, text,
+                           "takes an expression that makes the owner's name, "
+                           "for example %{REMOTE_USER}");
 }
 
 int locks_count_arguments(const char *sql)
@@ -488,6 +568,18 @@ const command_rec locks_directives[] = {
                    RSRC_CONF | ACCESS_CONF,
                    "where the site tells of a permission, and what the answer "
                    "must contain; for LocksCatalog subrequest"),
+    AP_INIT_TAKE1("LocksGuard", set_guard, NULL, RSRC_CONF | ACCESS_CONF,
+                  "what writes need: off, respect or require; default off"),
+    AP_INIT_TAKE12("LocksSubject", set_subject, NULL, RSRC_CONF | ACCESS_CONF,
+                   "the course, and the gadget, that a guarded URL is of"),
+    AP_INIT_ITERATE("LocksGuardMethods", add_guard_method, NULL,
+                    RSRC_CONF | ACCESS_CONF,
+                    "the methods that are guarded; default all but GET, HEAD, "
+                    "OPTIONS and TRACE"),
+    AP_INIT_TAKE1("LocksGuardFailure", set_guard_failure, NULL,
+                  RSRC_CONF | ACCESS_CONF,
+                  "closed or open: whether writes pass if nobody can tell; "
+                  "default closed"),
     AP_INIT_TAKE1("LocksUserFormat", set_user_format, NULL,
                   RSRC_CONF | ACCESS_CONF,
                   "the owner that a user of httpd's is; default "

@@ -23,11 +23,15 @@ static const char *const names[] = {
     [ASK_GADGET] = "gadget",
 };
 
-static int is_kept_at_all(const locks_inquiry_t *inquiry)
+/** Are answers kept at all? What is told to somebody without a name may be
+ *  for the next one to hear or not. */
+static int keeps_answers(const locks_inquiry_t *inquiry)
 {
     const locks_cache_t *cache = locks_cache(inquiry->r);
+    int has_name = inquiry->claim->sid != NULL || inquiry->claim->user != NULL;
 
-    return cache->positive > 0 || cache->negative > 0;
+    return (cache->positive > 0 || cache->negative > 0) &&
+           (has_name || !locks_catalog(inquiry->r)->personal);
 }
 
 /** Whose answers the kept ones are: those of one virtual host and catalog.
@@ -86,7 +90,7 @@ void locks_inquiry_ahead(const locks_inquiry_t *inquiry)
     apr_size_t count = inquiry->gadget != NULL ? 3 : 2;
     apr_size_t i;
 
-    if (!is_kept_at_all(inquiry)) {
+    if (!keeps_answers(inquiry)) {
         return;
     }
     for (i = 0; i < count; i++) {
@@ -214,7 +218,7 @@ static apr_status_t find(const locks_inquiry_t *inquiry, ask_e ask,
     locks_store_item_t item = {.key = NULL};
     apr_status_t rv;
 
-    if (!is_kept_at_all(inquiry)) {
+    if (!keeps_answers(inquiry)) {
         rv = ask_catalog(inquiry, ask, &wanted, principal);
         *id = wanted.id;
         return rv;

@@ -90,6 +90,14 @@ locks_request_notes_t *locks_request_notes(request_rec *r)
     return notes;
 }
 
+request_rec *locks_first_request(request_rec *r)
+{
+    while (r->main != NULL || r->prev != NULL) {
+        r = r->main != NULL ? r->main : r->prev;
+    }
+    return r;
+}
+
 int locks_location_is_ours(request_rec *r)
 {
     const char *uri = locks_request_notes(r)->uri;

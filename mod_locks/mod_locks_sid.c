@@ -52,19 +52,10 @@ const locks_session_provider_t locks_session_record_source = {
 
 /* ---- What is known of a request's SID ---- */
 
-/** The request that the client sent, whose memory lives longest. */
-static request_rec *first_request(request_rec *r)
-{
-    while (r->main != NULL || r->prev != NULL) {
-        r = r->main != NULL ? r->main : r->prev;
-    }
-    return r;
-}
-
 const locks_identity_t *locks_sid_known(request_rec *r, const char *sid)
 {
     const locks_identity_t *known =
-        locks_request_notes(first_request(r))->identity;
+        locks_request_notes(locks_first_request(r))->identity;
 
     return known != NULL && strcmp(known->sid, sid) == 0 ? known : NULL;
 }
@@ -94,7 +85,7 @@ static locks_identity_t *keep(request_rec *r, const char *sid,
                               const locks_store_item_t *item,
                               const locks_store_session_t *store)
 {
-    request_rec *first = first_request(r);
+    request_rec *first = locks_first_request(r);
     locks_identity_t *identity = apr_pcalloc(first->pool, sizeof(*identity));
     locks_session_t *session = NULL;
     apr_status_t rv = APR_EGENERAL;
@@ -127,7 +118,7 @@ const locks_identity_t *locks_sid_judge(request_rec *r, const char *sid,
 /** Asks the session store. */
 static const locks_identity_t *look_up(request_rec *r, const char *sid)
 {
-    request_rec *first = first_request(r);
+    request_rec *first = locks_first_request(r);
     locks_store_item_t item = {.key = locks_sid_key(sid, first),
                                .status = LOCKS_STORE_ABSENT};
     locks_store_session_t *session;

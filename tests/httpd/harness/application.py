@@ -41,10 +41,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Set-Cookie", "seen=1")
         with suppress(ConnectionError):
             self.end_headers()
-            self.wfile.write(reply.body)
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
         self.close_connection = reply.length is not None
 
-    do_POST = do_DELETE = do_GET
+    def __getattr__(self, name):
+        """Any method is served alike."""
+        if name.startswith("do_"):
+            return self.do_GET
+        raise AttributeError(name)
 
     def log_message(self, *_):
         pass
@@ -125,3 +130,10 @@ class Application:
         if gadget is None:
             return as_json({"error": 404}, 404)
         return as_json({"id": gadget, "type": "timeline"})
+
+
+class Recorder(Application):
+    """An application that takes whatever comes."""
+
+    def reply(self, target):
+        return Reply(200, b"done", "text/plain")

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LocksGuard: refuses writes to what another user has locked, whatever
+ * application stands behind. It runs before every handler, when the request
+ * was authenticated and authorised and its input filters are there. */
+#include "mod_locks.h"
+
+#include <apr_strings.h>
+#include <apr_uri.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <string.h>
+
+#include "locks_protocol.h"
+#include "locks_request.h"
+
+APLOG_USE_MODULE(locks);
+
+/** What names the lock that a write relies on, towards us and towards the
+ *  application. */
+#define LOCK_ID "Lock-Id"
+#define LOCK_OWNER "Lock-Owner"
+
+/** A guarded request. Steps return OK, or the status of a refusal that they
+ *  noted here. */
+typedef struct watch_t {
+    request_rec *r;
+    locks_claim_t claim;
+    locks_caller_t caller;
+    locks_operation_t *op;
+    /** The requester's lock on what the URL names, or NULL. */
+    const locks_lock_t *own;
+    int status;
+    const char *message;
+} watch_t;
+
+/** What a write is to: a course, and one gadget of it or all. */
+typedef struct target_t {
+    /** The request for it, whose location says how it is guarded. */
+    request_rec *r;
+    const locks_guard_t *guard;
+    const char *course_key;
+    /** NULL for the whole course. */
+    const char *gadget;
+    /** The lock that the write to it relies on, as the client wrote it, or
+     *  NULL. */
+    const char *lock_id;
+    locks_inquiry_t inquiry;
+} target_t;
+
+static int refuse(watch_t *watch, int status, const char *message)
+{
+    watch->status = status;
+    watch->message = message;
+    return status;
+}
+
+/** Notes that it could not be found out. */
+static int in_doubt(watch_t *watch, const char *message)
+{
+    return refuse(watch, HTTP_SERVICE_UNAVAILABLE, message);
+}
+
+static int is_on(const locks_guard_t *guard)
+{
+    return guard->mode == LOCKS_GUARD_RESPECT ||
+           guard->mode == LOCKS_GUARD_REQUIRE;
+}
+
+/* ---- What a write is to ---- */
+
+/** Evaluates an expression of LocksSubject; NULL if it cannot be. */
+static const char *evaluate(request_rec *r, const ap_expr_info_t *expression)
+{
+    const char *error = NULL;
+    const char *text = ap_expr_str_exec(r, expression, &error);
+
+    if (error != NULL) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "locks: LocksSubject could not be evaluated: %s", error);
+        return NULL;
+    }
+    return text;
+}
+
+/** Reads what a location says a request is to. A subject that is empty would
+ *  let everything pass, and is a mistake. */
+static int read_target(watch_t *watch, target_t *target, request_rec *r)
+{
+    const locks_guard_t *guard = locks_guard_of(r);
+
+    memset(target, 0, sizeof(*target));
+    target->r = r;
+    target->guard = guard;
+    target->course_key =
+        guard->course != NULL ? evaluate(r, guard->course) : NULL;
+    if (target->course_key == NULL || *target->course_key == '\0') {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "locks: LocksGuard does not know the course of %s: "
+                      "LocksSubject must name it, for example LocksSubject "
+                      "\"%%{env:MATCH_COURSE}\" where <LocationMatch> has "
+                      "(?<course>...)",
+                      r->uri);
+        return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
+                      "Lock guard is misconfigured");
+    }
+    if (guard->gadget != NULL) {
+        target->gadget = evaluate(r, guard->gadget);
+        if (target->gadget == NULL) {
+            return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
+                          "Lock guard is misconfigured");
+        }
+        /* What may be left out of the URL leaves the course. */
+        if (*target->gadget == '\0') {
+            target->gadget = NULL;
+        }
+    }
+    return OK;
+}
+
+/* ---- Who writes ---- */
+
+/** Opens the operation, and names what the first round trip is to read. */
+static void open_operation(watch_t *watch, target_t *target)
+{
+    request_rec *r = watch->r;
+    const locks_server_config_t *config = locks_server_config(r->server);
+
+    /* Whoever cannot be told holds nothing. */
+    if (locks_caller_claim(&watch->claim, r) != OK) {
+        memset(&watch->claim, 0, sizeof(watch->claim));
+    }
+    watch->op = locks_operation_open(
+        &config->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
+        locks_store_open(config->store, r), r->pool);
+    if (watch->claim.sid != NULL) {
+        locks_caller_ahead(&watch->claim, watch->op, r);
+    }
+    if (locks_course_id_valid(target->course_key)) {
+        locks_ahead_slots(watch->op, target->course_key);
+    }
+}
+
+static void open_inquiry(const watch_t *watch, target_t *target)
+{
+    target->inquiry = (locks_inquiry_t){.r = target->r,
+                                        .op = watch->op,
+                                        .claim = &watch->claim,
+                                        .course_key = target->course_key,
+                                        .gadget = target->gadget};
+    if (locks_course_key_valid(target->course_key)) {
+        locks_inquiry_ahead(&target->inquiry);
+    }
+}
+
+static int identify(watch_t *watch)
+{
+    locks_ahead_read(watch->op);
+    if (watch->claim.sid == NULL && watch->claim.user == NULL) {
+        return OK;
+    }
+    switch (locks_caller_judge(&watch->caller, &watch->claim, watch->op,
+                               watch->r)) {
+    case OK:
+        return OK;
+    case HTTP_UNAUTHORIZED:
+        memset(&watch->caller, 0, sizeof(watch->caller));
+        return OK;
+    default:
+        return in_doubt(watch, "Lock store unavailable");
+    }
+}
+
+/* ---- Judging ---- */
+
+/** Finds the course and the gadget as locks know them.
+ *  @param resources set to what to look for: NULL for the whole course
+ *  @return OK, DECLINED if there is no such thing, or a refusal */
+static int find_subject(watch_t *watch, const target_t *target,
+                        const char **course, apr_array_header_t **resources)
+{
+    const char *principal = watch->caller.principal;
+    apr_status_t rv = APR_NOTFOUND;
+    const char *gadget;
+
+    *resources = NULL;
+    if (locks_course_key_valid(target->course_key)) {
+        rv = locks_inquiry_course(&target->inquiry, principal, course);
+    }
+    if (rv == APR_SUCCESS && target->gadget != NULL) {
+        rv = locks_resource_id_valid(target->gadget)
+                 ? locks_inquiry_gadget(&target->inquiry, principal, *course,
+                                        &gadget)
+                 : APR_NOTFOUND;
+        if (rv == APR_SUCCESS) {
+            *resources = apr_array_make(watch->r->pool, 1, sizeof(gadget));
+            APR_ARRAY_PUSH(*resources, const char *) = gadget;
+        }
+    }
+    switch (rv) {
+    case APR_SUCCESS:
+        return OK;
+    case APR_NOTFOUND:
+        return DECLINED;
+    case APR_EACCES:
+        return refuse(watch, HTTP_FORBIDDEN, "Insufficient permissions");
+    default:
+        return in_doubt(watch, "Course catalog unavailable");
+    }
+}
+
+static int refuse_lost(watch_t *watch, const char *lock_id)
+{
+    return refuse(
+        watch, HTTP_PRECONDITION_FAILED,
+        apr_psprintf(watch->r->pool, "Lock '%s' is no longer held", lock_id));
+}
+
+/** Judges the write by the locks that there are. */
+static int judge_locks(watch_t *watch, const target_t *target,
+                       const apr_array_header_t *locks)
+{
+    const locks_write_attempt_t attempt = {.mode = target->guard->mode,
+                                           .user = watch->caller.user,
+                                           .lock_id = target->lock_id,
+                                           .locks = locks};
+    const locks_lock_t *own;
+
+    switch (locks_guard_judge(&own, &attempt)) {
+    case LOCKS_GUARD_PASS:
+        if (target->r == watch->r) {
+            watch->own = own;
+        }
+        return OK;
+    case LOCKS_GUARD_LOCK_LOST:
+        return refuse_lost(watch, target->lock_id);
+    case LOCKS_GUARD_LOCKED:
+        return refuse(watch, HTTP_FORBIDDEN,
+                      target->gadget != NULL
+                          ? "Resource locked"
+                          : locks_guard_message(&attempt, watch->r->pool));
+    default:
+        return refuse(watch, HTTP_PRECONDITION_REQUIRED, "Lock required");
+    }
+}
+
+/** Judges a write to one target. */
+static int judge(watch_t *watch, const target_t *target)
+{
+    apr_array_header_t *resources;
+    apr_array_header_t *locks;
+    apr_time_t time;
+    const char *course;
+    int refused = find_subject(watch, target, &course, &resources);
+
+    if (refused == DECLINED) {
+        /* What does not exist is for the application to refuse, and no lock
+         * is on it. */
+        return target->lock_id != NULL ? refuse_lost(watch, target->lock_id)
+                                       : OK;
+    }
+    if (refused != OK) {
+        return refused;
+    }
+    if (locks_look(watch->op, &locks, &time, course, resources) !=
+        APR_SUCCESS) {
+        ap_log_rerror(APLOG_MARK,
+                      locks_store_log_level(watch->op->store, watch->op->why),
+                      0, watch->r, "locks: the lock store is unavailable: %s",
+                      watch->op->why);
+        return in_doubt(watch, "Lock store unavailable");
+    }
+    return judge_locks(watch, target, locks);
+}
+
+/* ---- MOVE and COPY ---- */
+
+/** The request that a Destination (RFC 4918, section 10.3) stands for, which
+ *  says how that is guarded; NULL if there is none. */
+static request_rec *destination_of(request_rec *r, const char *destination)
+{
+    apr_uri_t uri;
+
+    if (apr_uri_parse(r->pool, destination, &uri) != APR_SUCCESS ||
+        uri.path == NULL || *uri.path != '/') {
+        return NULL;
+    }
+    return ap_sub_req_method_uri(
+        "PUT", apr_uri_unparse(r->pool, &uri, APR_URI_UNP_OMITSITEPART), r,
+        NULL);
+}
+
+/** Judges where a MOVE or COPY leads to. */
+static int judge_destination(watch_t *watch)
+{
+    const char *header = apr_table_get(watch->r->headers_in, "Destination");
+    request_rec *r;
+    target_t target;
+    int refused;
+
+    if (header == NULL || (strcmp(watch->r->method, "MOVE") != 0 &&
+                           strcmp(watch->r->method, "COPY") != 0)) {
+        return OK;
+    }
+    r = destination_of(watch->r, header);
+    if (r == NULL) {
+        return refuse(watch, HTTP_BAD_REQUEST,
+                      "Destination must be a URL or an absolute path");
+    }
+    if (!is_on(locks_guard_of(r))) {
+        return OK;
+    }
+    refused = read_target(watch, &target, r);
+    if (refused == OK) {
+        open_inquiry(watch, &target);
+        refused = judge(watch, &target);
+    }
+    return refused;
+}
+
+/* ---- The request ---- */
+
+/** Judges what the request's URL names, and where it leads to. */
+static int judge_request(watch_t *watch, const char *lock_id)
+{
+    target_t target;
+    int refused = read_target(watch, &target, watch->r);
+
+    if (refused != OK) {
+        return refused;
+    }
+    target.lock_id = lock_id;
+    open_operation(watch, &target);
+    open_inquiry(watch, &target);
+    if ((refused = identify(watch)) == OK &&
+        (refused = judge(watch, &target)) == OK) {
+        refused = judge_destination(watch);
+    }
+    watch->op->store->provider->close(watch->op->store);
+    return refused;
+}
+
+/** Takes what the client wrote under our names: it counts for nothing behind
+ *  us. A redirect within httpd comes by again, with what we wrote. */
+static const char *take_lock_id(request_rec *r)
+{
+    locks_request_notes_t *notes = locks_request_notes(locks_first_request(r));
+
+    if (!notes->lock_id_taken) {
+        notes->lock_id_taken = 1;
+        notes->lock_id = apr_table_get(r->headers_in, LOCK_ID);
+    }
+    apr_table_unset(r->headers_in, LOCK_ID);
+    apr_table_unset(r->headers_in, LOCK_OWNER);
+    return notes->lock_id;
+}
+
+/** Does the guard look at requests of this method? */
+static int minds(const locks_guard_t *guard, const request_rec *r)
+{
+    if (guard->methods == NULL) {
+        return r->method_number != M_GET && r->method_number != M_OPTIONS &&
+               r->method_number != M_TRACE;
+    }
+    return ap_array_str_contains(guard->methods, r->method);
+}
+
+/** Tells the application what the write is protected by. */
+static void tell_application(const watch_t *watch)
+{
+    request_rec *r = watch->r;
+
+    if (watch->own != NULL) {
+        apr_table_setn(
+            r->headers_in, LOCK_ID,
+            apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, watch->own->id));
+        apr_table_setn(r->headers_in, LOCK_OWNER, watch->own->owner);
+    }
+}
+
+/** Does the site prefer a write that may do harm to none? */
+static int lets_through(const watch_t *watch)
+{
+    if (watch->status != HTTP_SERVICE_UNAVAILABLE ||
+        locks_guard_of(watch->r)->fails_open != 1) {
+        return 0;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, watch->r,
+                  "locks: %s %s was let through unguarded, as "
+                  "LocksGuardFailure open has it: %s",
+                  watch->r->method, watch->r->uri, watch->message);
+    return 1;
+}
+
+/** Sends a refusal. A client that waits for "100 Continue" may send its body
+ *  or not: nobody could tell what comes next. */
+static int send_refusal(const watch_t *watch)
+{
+    request_rec *r = watch->r;
+
+    if (r->expecting_100) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "locks: %s %s was refused: %d %s", r->method, r->uri,
+                  watch->status, watch->message);
+    return locks_answer_error(r, watch->status, watch->message,
+                              strlen(watch->message));
+}
+
+int locks_guard_handler(request_rec *r)
+{
+    const locks_guard_t *guard = locks_guard_of(r);
+    watch_t watch = {.r = r};
+    const char *lock_id;
+
+    if (!is_on(guard)) {
+        return DECLINED;
+    }
+    lock_id = take_lock_id(r);
+    if (!minds(guard, r)) {
+        return DECLINED;
+    }
+    if (judge_request(&watch, lock_id) != OK && !lets_through(&watch)) {
+        return send_refusal(&watch);
+    }
+    tell_application(&watch);
+    return DECLINED;
+}

@@ -1,0 +1,490 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LocksGuard: writes to what another user has locked reach no application."""
+
+import time
+
+import pytest
+
+from harness import contract
+from harness.application import Recorder
+from harness.client import Wire
+from harness.httpd import MODULES, PASSWORD
+from harness.proxy import sequential_trips
+from harness.site import LOCATION, broken_site
+
+GUARDED = """
+<LocationMatch "^/{name}/courses/(?<course>[^/]+)(?:/lessons/[^/]+)?(?:/gadgets/(?<gadget>[^/]+))?">
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+    {directives}
+</LocationMatch>
+"""
+PLACES = {
+    "respect": "LocksGuard respect",
+    "require": "LocksGuard require",
+    "off": "LocksGuard off",
+    "open": "LocksGuard respect\nLocksGuardFailure open",
+    "some": "LocksGuard respect\nLocksGuardMethods DELETE PATCH",
+    "sid": """LocksGuard respect
+        AuthType SID
+        Require valid-user""",
+    "basic": """LocksGuard respect
+        AuthType Basic
+        AuthName "The site"
+        AuthBasicProvider file
+        AuthUserFile users
+        Require valid-user""",
+    "limited": """LocksGuard respect
+        <Limit DELETE>
+            Require all denied
+        </Limit>""",
+    "conditional": """<If "%{HTTP:X-Guard} == 'on'">
+            LocksGuard respect
+        </If>""",
+    "nowhere": """LocksGuard respect
+        LocksSubject "%{env:MATCH_CURSE}\"""",
+}
+LEASE = 2.0
+
+
+@pytest.fixture(scope="module")
+def application():
+    with Recorder() as application:
+        yield application
+
+
+@pytest.fixture(scope="module")
+def site(application):
+    pass_on = (f'ProxyPass "/locks" !\nProxyPass "/short" !\n'
+               f'ProxyPass "/" "http://127.0.0.1:{application.port}/"\n')
+    short = LOCATION.replace("/locks", "/short/locks").replace(
+        "SetHandler", "LocksBase /short/locks\nSetHandler")
+    with broken_site(
+            location=pass_on + LOCATION + short + "".join(
+                GUARDED.replace("{name}", name)
+                .replace("{directives}", directives)
+                for name, directives in PLACES.items()),
+            vhosts={"brief": f"LocksTTL {LEASE:.0f}s"}, timeout="500ms",
+            modules=(*MODULES, "proxy", "proxy_http", "authz_core",
+                     "authn_file")) as site:
+        site.httpd.write_users("anna")
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def fresh(application):
+    application.questions.clear()
+
+
+@pytest.fixture
+def course(site):
+    return site.course("1", "2", "10", "x")
+
+
+@pytest.fixture
+def anna(site, course):
+    return site.user(course)
+
+
+@pytest.fixture
+def ben(site, course):
+    return site.user(course)
+
+
+def url(place, course, gadget=None, lesson=False):
+    key = getattr(course, "id", course)
+    path = f"/{place}/courses/{key}" + ("/lessons/7" if lesson else "")
+    return path if gadget is None else f"{path}/gadgets/{gadget}"
+
+
+def write(who, path, method="PUT", body=b"new", headers=()):
+    return who.raw(method, path, headers=headers, body=body, checked=False)
+
+
+def passed(application, answer, method="PUT", body=b"new"):
+    """It reached the application, once, and so did the answer."""
+    assert answer.status == 200 and answer.body == b"done", answer
+    assert len(application.questions) == 1
+    question = application.questions.pop()
+    assert (question.method, question.body) == (method, body)
+    return question.headers
+
+
+def refused(application, answer, status, message):
+    """It did not."""
+    contract.error(answer, status, message)
+    assert application.questions == []
+
+
+def nobody(site):
+    return site.client()
+
+
+# ---- Respect and require ----
+
+
+def test_what_nobody_holds_may_be_written(application, site, course, anna):
+    for who in (anna, nobody(site)):
+        headers = passed(application, write(who, url("respect", course, "1")))
+        assert "Lock-Id" not in headers and "Lock-Owner" not in headers
+
+
+def test_what_another_holds_may_not(application, site, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    for place in ("respect", "require"):
+        for who in (ben, nobody(site)):
+            for lesson in (False, True):
+                refused(application,
+                        write(who, url(place, course, "1", lesson)),
+                        403, "Resource locked")
+
+
+def test_the_holder_may_write_and_the_application_is_told(
+        application, course, anna):
+    lock = contract.granted(anna.lock(course, "1"))
+    for place in ("respect", "require"):
+        headers = passed(application, write(anna, url(place, course, "1")))
+        assert headers.get_all("Lock-Id") == [lock["id"]]
+        assert headers.get_all("Lock-Owner") == [anna.user_id]
+
+
+def test_where_a_lock_is_required_it_takes_one(application, site, course,
+                                               anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    for who in (anna, ben, nobody(site)):
+        refused(application, write(who, url("require", course, "2")),
+                428, "Lock required")
+
+
+def test_a_lock_that_was_released_or_ended_counts_no_more(
+        application, site, course, anna, ben):
+    lock = contract.granted(anna.lock(course, "1"))
+    contract.released(anna.unlock(lock["id"]))
+    passed(application, write(ben, url("respect", course, "1")))
+    brief = anna.at(site.httpd.addresses["brief"])
+    contract.granted(brief.lock(course, "1"), lease=1000 * LEASE)
+    refused(application, write(ben, url("respect", course, "1")),
+            403, "Resource locked")
+    time.sleep(LEASE)
+    passed(application, write(ben, url("respect", course, "1")))
+
+
+@pytest.mark.parametrize("method", [
+    "PUT", "POST", "PATCH", "DELETE", "MKCOL", "PROPPATCH", "LOCK", "PURGE"])
+def test_every_method_but_the_safe_ones_is_guarded(application, course, anna,
+                                                   ben, method):
+    contract.granted(anna.lock(course, "1"))
+    refused(application, write(ben, url("respect", course, "1"), method),
+            403, "Resource locked")
+    passed(application, write(anna, url("respect", course, "1"), method),
+           method)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_safe_methods_pass(application, course, anna, ben, method):
+    contract.granted(anna.lock(course, "1"))
+    for place in ("respect", "require"):
+        answer = write(ben, url(place, course, "1"), method, body=None)
+        assert answer.status == 200
+        assert application.questions.pop().method == method
+
+
+def test_methods_may_be_chosen(application, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    path = url("some", course, "1")
+    passed(application, write(ben, path))
+    for method in ("DELETE", "PATCH"):
+        refused(application, write(ben, path, method), 403, "Resource locked")
+
+
+def test_where_it_is_off_all_pass(application, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    for place in ("off", "conditional"):
+        passed(application, write(ben, url(place, course, "1")))
+    refused(application, write(ben, url("conditional", course, "1"),
+                               headers=[("X-Guard", "on")]),
+            403, "Resource locked")
+
+
+# ---- Fencing ----
+
+
+def lock_id(value):
+    return [("Lock-Id", value)]
+
+
+def test_a_write_may_rely_on_a_lock(application, course, anna):
+    lock = contract.granted(anna.lock(course, "1"))
+    for place in ("respect", "require"):
+        headers = passed(application, write(
+            anna, url(place, course, "1"), headers=lock_id(lock["id"])))
+        assert headers.get_all("Lock-Id") == [lock["id"]]
+
+
+@pytest.mark.parametrize("place", ["respect", "require"])
+def test_a_lock_that_is_lost_is_relied_on_in_vain(application, course, anna,
+                                                  ben, place):
+    old = contract.granted(anna.lock(course, "1"))["id"]
+    contract.released(anna.unlock(old))
+    path = url(place, course, "1")
+    gone = (412, f"Lock '{old}' is no longer held")
+    refused(application, write(anna, path, headers=lock_id(old)), *gone)
+    # Nor if she has it anew, as in another tab, or somebody else has.
+    new = contract.granted(anna.lock(course, "1"))["id"]
+    refused(application, write(anna, path, headers=lock_id(old)), *gone)
+    contract.released(anna.unlock(new))
+    contract.granted(ben.lock(course, "1"))
+    refused(application, write(anna, path, headers=lock_id(old)), *gone)
+
+
+def test_only_a_lock_of_ones_own_on_this_gadget_will_do(
+        application, site, course, anna, ben):
+    lock = contract.granted(anna.lock(course, "1"))["id"]
+    message = f"Lock '{lock}' is no longer held"
+    for who, gadget in ((ben, "1"), (nobody(site), "1"), (anna, "2"),
+                        (anna, "nosuch")):
+        refused(application, write(who, url("respect", course, gadget),
+                                   headers=lock_id(lock)), 412, message)
+
+
+@pytest.mark.parametrize("value", ["", "x", "0", "-1", "01", "1e3",
+                                   "9" * 30, "ä".encode(), '"1"'])
+def test_what_is_no_lock_id_is_no_lock(application, course, anna, value):
+    lock = contract.granted(anna.lock(course, "1"))["id"]
+    for header in (lock_id(value), [("Lock-Id", lock), ("Lock-Id", lock)]):
+        answer = write(anna, url("respect", course, "1"), headers=header)
+        assert answer.status == 412, answer
+        assert answer.json["error"] == 412
+    assert application.questions == []
+
+
+def test_nothing_unverified_passes_under_its_name(application, site, course,
+                                                  anna):
+    forged = [("Lock-Owner", "anna"), ("lock-owner", "ben")]
+    headers = passed(application, write(nobody(site),
+                                        url("respect", course, "1"),
+                                        headers=forged))
+    assert "Lock-Owner" not in headers
+    answer = write(anna, url("respect", course, "1"), "GET", None,
+                   [*forged, ("Lock-Id", "17")])
+    assert answer.status == 200
+    headers = application.questions.pop().headers
+    assert "Lock-Owner" not in headers and "Lock-Id" not in headers
+
+
+def test_a_takeover_between_check_and_write_is_seen_by_the_application(
+        site, course, anna, ben):
+    """The guard looked while the lock was good; the write comes later. What
+    has the larger ID is newer, so the application can tell."""
+    brief = anna.at(site.httpd.addresses["brief"])
+    old = contract.granted(brief.lock(course, "1"), lease=1000 * LEASE)["id"]
+    time.sleep(LEASE)
+    new = contract.granted(ben.lock(course, "1"))["id"]
+    largest = 0
+    for write_id, taken in ((new, True), (old, False)):
+        assert (int(write_id) >= largest) is taken
+        largest = max(largest, int(write_id))
+
+
+# ---- What is guarded ----
+
+
+def test_the_whole_course(application, course, site, anna, ben):
+    path = url("respect", course)
+    passed(application, write(anna, path, "DELETE"), "DELETE")
+    holders = site.users(3, course)
+    for gadget, who in zip(("10", "x", "2"), holders):
+        contract.granted(who.lock(course, gadget))
+    refused(application, write(anna, path, "DELETE"), 403,
+            "Locked gadget instance IDs: 2, 10, x")
+    refused(application, write(holders[0], path), 403,
+            "Locked gadget instance IDs: 2, x")
+    for who in holders[1:]:
+        contract.released(who.unlock(next(
+            lock for owner, lock in contract.held(who.locks(course)).values()
+            if owner == who.user_id)))
+    headers = passed(application, write(holders[0], path))
+    assert headers["Lock-Owner"] == holders[0].user_id
+
+
+def test_an_internal_id_is_the_same_course(application, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    refused(application, write(ben, url("respect", course.internal, "1")),
+            403, "Resource locked")
+    refused(application, write(ben, url("respect", course.internal)),
+            403, "Locked gadget instance IDs: 1")
+
+
+def test_what_is_unknown_is_left_to_the_application(application, course, ben):
+    for place in ("respect", "require"):
+        for path in (url(place, "nosuch1", "1"), url(place, "No!", "1"),
+                     url(place, course, "nosuch"), url(place, "nosuch1"),
+                     url(place, course, "%C3"), url(place, course, "a%0Ab")):
+            passed(application, write(ben, path))
+
+
+@pytest.mark.parametrize("path", [
+    "//respect//courses//{course}//gadgets//1",
+    "/respect/./courses/{course}/x/../gadgets/1",
+    "/require/../respect/courses/{course}/gadgets/1",
+    "/%72espect/courses/{course}/g%61dgets/%31",
+    "/respect/courses/{course}/gadgets/1/",
+    "/respect/courses/{course}/gadgets/1/config?x=1",
+    "/respect/courses/{course}/gadgets/%31%2fconfig",
+    "/respect/courses/%2e%2e/courses/{course}/gadgets/1",
+])
+def test_no_spelling_of_the_path_leads_past(application, course, anna, ben,
+                                            path):
+    contract.granted(anna.lock(course, "1"))
+    answer = write(ben, path.replace("{course}", course.id))
+    assert answer.status in (403, 404, 400), answer
+    assert application.questions == []
+
+
+@pytest.mark.parametrize("method", ["MOVE", "COPY"])
+@pytest.mark.parametrize("start", ["", "http://localhost",
+                                   "https://elsewhere:81"])
+def test_where_it_is_moved_to_counts_too(application, course, anna, ben,
+                                         method, start):
+    contract.granted(anna.lock(course, "2"))
+
+    def move(who, gadget):
+        return write(who, url("respect", course, "1"), method, headers=[
+            ("Destination", start + url("respect", course, gadget))])
+    refused(application, move(ben, "2"), 403, "Resource locked")
+    refused(application, move(ben, "%32"), 403, "Resource locked")
+    passed(application, move(ben, "10"), method)
+    passed(application, move(anna, "2"), method)
+
+
+@pytest.mark.parametrize("destination", ["", "x", "mailto:x", "http://h"])
+def test_where_it_is_moved_to_has_to_be_known(application, course, anna,
+                                              destination):
+    refused(application,
+            write(anna, url("respect", course, "1"), "MOVE",
+                  headers=[("Destination", destination)]),
+            400, "Destination must be a URL or an absolute path")
+
+
+def test_a_subject_without_a_course_is_a_mistake(application, site, course,
+                                                 anna):
+    log = site.httpd.log_after(lambda: refused(
+        application, write(anna, url("nowhere", course, "1")),
+        500, "Lock guard is misconfigured"))
+    assert "LocksSubject must name it, for example" in log
+
+
+# ---- Who writes ----
+
+
+def test_sessions_in_front(application, site, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    path = url("sid", course, "1")
+    contract.unauthorized(write(nobody(site), path))
+    refused(application, write(ben, path), 403, "Resource locked")
+    passed(application, write(anna, path))
+
+
+def test_passwords_in_front(application, site, course, ben):
+    path = url("basic", course, "1")
+    site.permit(course, "anna")
+    anna = site.user(user_id="anna")
+    contract.granted(anna.lock(course, "1"))
+    token = ("Authorization", "Basic " + __import__("base64").b64encode(
+        f"anna:{PASSWORD}".encode()).decode())
+    assert write(nobody(site), path).status == 401
+    headers = passed(application, write(nobody(site), path, headers=[token]))
+    assert headers["Lock-Owner"] == "anna"
+    # Ben's session counts, not the password.
+    refused(application, write(ben, path, headers=[token]),
+            403, "Resource locked")
+
+
+def test_an_invalid_session_holds_nothing(application, site, course, anna):
+    contract.granted(anna.lock(course, "1"))
+    for sid in ("unknown", "not well-formed!"):
+        refused(application,
+                write(site.client(sid), url("respect", course, "1")),
+                403, "Resource locked")
+        passed(application,
+               write(site.client(sid), url("respect", course, "2")))
+
+
+def test_what_the_site_forbids_stays_forbidden(application, course, anna):
+    contract.granted(anna.lock(course, "1"))
+    answer = write(anna, url("limited", course, "1"), "DELETE")
+    assert answer.status == 403 and application.questions == []
+    passed(application, write(anna, url("limited", course, "1")))
+
+
+# ---- When nobody can tell ----
+
+
+def test_a_store_that_is_down_lets_nothing_through(application, site, course,
+                                                   anna):
+    contract.granted(anna.lock(course, "1"))
+    with site.proxy.fault(lambda exchange: exchange.cut()):
+        for place in ("respect", "require"):
+            answer = write(anna, url(place, course, "1"))
+            refused(application, answer, 503, "Lock store unavailable")
+            assert answer.header("Retry-After") == "1"
+        log = site.httpd.log_after(lambda: passed(
+            application, write(anna, url("open", course, "1"))))
+    assert "was let through unguarded" in log
+    passed(application, write(anna, url("respect", course, "1")))
+
+
+def test_a_catalog_that_is_down_lets_nothing_through(application, site, course,
+                                                     anna):
+    site.database.execute("ALTER TABLE course RENAME TO away")
+    try:
+        refused(application, write(anna, url("respect", course, "1")),
+                503, "Course catalog unavailable")
+        passed(application, write(anna, url("open", course, "1")))
+    finally:
+        site.database.execute("ALTER TABLE away RENAME TO course")
+
+
+# ---- The connection ----
+
+
+def test_a_refusal_does_not_wait_for_the_body(application, site, course, anna,
+                                              ben):
+    contract.granted(anna.lock(course, "1"))
+    with Wire(site.httpd.address) as wire:
+        wire.request("PUT", url("respect", course, "1"), [
+            ("SID", ben.sid), ("Expect", "100-continue"),
+            ("Content-Length", "1000000")])
+        answer = wire.answer("PUT")
+        refused(application, answer, 403, "Resource locked")
+        assert answer.header("Connection") == "close"
+
+
+@pytest.mark.parametrize("length", [0, 1, 100_000, 3_000_000])
+@pytest.mark.parametrize("refusal", [False, True])
+def test_a_body_of_any_length(application, site, course, anna, ben, length,
+                              refusal):
+    contract.granted(anna.lock(course, "1"))
+    body = b"x" * length
+    who = (ben if refusal else anna).keeping_connection()
+    for _ in range(2):
+        answer = write(who, url("respect", course, "1"), body=body)
+        if refusal:
+            refused(application, answer, 403, "Resource locked")
+        else:
+            passed(application, answer, body=body)
+    who.close()
+
+
+@pytest.mark.parametrize("gadget", ["1", None])
+def test_two_round_trips_beyond_the_sessions(application, site, course, anna,
+                                             gadget):
+    contract.granted(anna.lock(course, "1"))
+    for key in (course.id, course.internal):
+        passed(application, write(anna, url("respect", key, gadget)))
+        site.proxy.latency = 0.03
+        try:
+            with site.proxy.recording() as exchanges:
+                passed(application, write(anna, url("respect", key, gadget)))
+        finally:
+            site.proxy.latency = 0.0
+        assert sequential_trips(exchanges) <= 3, exchanges
