@@ -51,7 +51,8 @@ locks_verdict_e locks_guard_judge(const locks_lock_t **own,
     if (others > 0) {
         return LOCKS_GUARD_LOCKED;
     }
-    return attempt->mode == LOCKS_GUARD_REQUIRE && *own == NULL
+    return attempt->mode == LOCKS_GUARD_REQUIRE &&
+                   attempt->needed > (*own != NULL)
                ? LOCKS_GUARD_LOCK_REQUIRED
                : LOCKS_GUARD_PASS;
 }

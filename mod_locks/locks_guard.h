@@ -41,6 +41,8 @@ typedef struct locks_write_attempt_t {
     const char *lock_id;
     /** The active locks on the subject: locks_lock_t. */
     const apr_array_header_t *locks;
+    /** How many locks it would take to hold all of the subject. */
+    int needed;
 } locks_write_attempt_t;
 
 /**

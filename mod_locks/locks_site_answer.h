@@ -18,18 +18,11 @@ apr_status_t locks_site_answer_id(const char **id, const char *body,
                                   apr_size_t length, apr_pool_t *pool);
 
 /**
- * Reads a JSON pointer (RFC 6901) to an element or member.
- * @param steps set to its reference tokens, decoded: const char *
- * @return APR_EINVAL if it is none, or ends without a name
- */
-apr_status_t locks_site_pointer_parse(apr_array_header_t **steps,
-                                      const char *pointer, apr_pool_t *pool);
-
-/**
  * Does an answer contain what the last step names: as a string in the array
  * that the steps before lead to, or as a member that is true of the object?
  * @return APR_SUCCESS, APR_NOTFOUND, or APR_EINVAL if the answer is no JSON or
  *         the steps before lead to neither
+ * @param steps of a pointer, at least one
  */
 apr_status_t locks_site_answer_contains(const char *body, apr_size_t length,
                                         const apr_array_header_t *steps,

@@ -43,6 +43,7 @@ static void register_hooks(apr_pool_t *pool)
                                 APR_HOOK_LAST);
     locks_location_register_filter();
     locks_subrequest_register_filter();
+    locks_replay_register_filter();
 
     locks_auth_register(pool);
     ap_hook_handler(locks_guard_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);

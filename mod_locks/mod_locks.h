@@ -85,6 +85,9 @@ typedef struct locks_guard_t {
      *  no directive set them. */
     const ap_expr_info_t *course;
     const ap_expr_info_t *gadget;
+    /** In place of a gadget: the steps to where the body names some; or
+     *  NULL. */
+    apr_array_header_t *body;
     /** The methods that are looked at, of const char *; NULL for all but the
      *  safe ones. */
     apr_array_header_t *methods;
@@ -320,8 +323,9 @@ typedef struct locks_body_t {
     int status;
 } locks_body_t;
 
-/** Reads the body to its end, or as far as it may go. */
-void locks_body_read(locks_body_t *body, request_rec *r);
+/** Reads the body to its end, or as far as it may go.
+ *  @param most how many bytes it may have */
+void locks_body_read(locks_body_t *body, request_rec *r, apr_size_t most);
 
 /* ---- The catalog on mod_dbd (mod_locks_dbd.c) ---- */
 
@@ -364,6 +368,30 @@ typedef struct locks_subrequest_t {
 void locks_subrequest_get(locks_subrequest_t *answer, request_rec *r,
                           const char *uri);
 void locks_subrequest_register_filter(void);
+
+/* ---- Bodies that are read twice (mod_locks_replay.c) ---- */
+
+/** Has whoever reads the request's body next find these bytes, which live as
+ *  long as the request. */
+void locks_replay(request_rec *r, const char *bytes, apr_size_t length);
+void locks_replay_register_filter(void);
+
+/* ---- The gadgets that a body names (mod_locks_bulk.c) ---- */
+
+/** What a body names, or why it names nothing. */
+typedef struct locks_bulk_t {
+    /** Gadget IDs as the client wrote them: const char *. */
+    apr_array_header_t *gadgets;
+    /** OK; a status to answer with; or AP_FILTER_ERROR if it was answered. */
+    int status;
+    const char *message;
+} locks_bulk_t;
+
+/** Reads the gadgets at a JSON pointer of the request's body, which the
+ *  application finds again unchanged.
+ *  @param steps of the pointer */
+void locks_bulk_read(locks_bulk_t *bulk, request_rec *r,
+                     const apr_array_header_t *steps);
 
 /* ---- The guard (mod_locks_guard.c) ---- */
 

@@ -105,6 +105,7 @@ void *locks_merge_location_config(apr_pool_t *pool, void *base_config,
     if (merged->guard.course == NULL) {
         merged->guard.course = base->guard.course;
         merged->guard.gadget = base->guard.gadget;
+        merged->guard.body = base->guard.body;
     }
     if (merged->cache.positive == LOCKS_UNSET) {
         merged->cache = base->cache;

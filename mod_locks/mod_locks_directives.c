@@ -10,8 +10,8 @@
 
 #include <string.h>
 
+#include "locks_json_pointer.h"
 #include "locks_request.h"
-#include "locks_site_answer.h"
 #include "locks_uri_template.h"
 
 APLOG_USE_MODULE(locks);
@@ -338,6 +338,22 @@ static const char *set_gadget_uri(cmd_parms *cmd, void *location,
 /** What an answer must have in it, beside a 2xx. */
 #define CONTAINS "contains="
 
+/** Reads a condition: a pointer that ends with a name. */
+static apr_status_t read_condition(apr_array_header_t **steps,
+                                   const char *condition, apr_pool_t *pool)
+{
+    const char *pointer = condition + strlen(CONTAINS);
+
+    if (strncmp(condition, CONTAINS, strlen(CONTAINS)) != 0 ||
+        locks_json_pointer_parse(steps, pointer, pool) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    return (*steps)->nelts > 0 && *APR_ARRAY_IDX(*steps, (*steps)->nelts - 1,
+                                                 const char *) != '\0'
+               ? APR_SUCCESS
+               : APR_EINVAL;
+}
+
 static const char *set_access_uri(cmd_parms *cmd, void *location,
                                   const char *text, const char *condition)
 {
@@ -349,11 +365,8 @@ static const char *set_access_uri(cmd_parms *cmd, void *location,
 
     site->access_contains = NULL;
     site->access_contains_text = condition;
-    if (condition != NULL &&
-        (strncmp(condition, CONTAINS, strlen(CONTAINS)) != 0 ||
-         locks_site_pointer_parse(&site->access_contains,
-                                  condition + strlen(CONTAINS),
-                                  cmd->pool) != APR_SUCCESS)) {
+    if (condition != NULL && read_condition(&site->access_contains, condition,
+                                            cmd->pool) != APR_SUCCESS) {
         return wrong(cmd, apr_psprintf(cmd->pool,
                                        "takes a URI, and then contains= with "
                                        "a JSON pointer, for example "
@@ -430,23 +443,35 @@ static const char *read_expression(cmd_parms *cmd,
                                                   error, NULL));
 }
 
+/** What the place of gadgets in a body begins with. */
+#define BODY "body:"
+
 static const char *set_subject(cmd_parms *cmd, void *location,
                                const char *course, const char *gadget)
 {
     static const char expected[] =
         "takes an expression that makes the course, and one that makes the "
-        "gadget, for example \"%{env:MATCH_COURSE}\" "
-        "\"%{env:MATCH_GADGET}\"";
+        "gadget or body: with a JSON pointer, for example "
+        "\"%{env:MATCH_COURSE}\" \"%{env:MATCH_GADGET}\" or "
+        "\"%{env:MATCH_COURSE}\" body:/gadgets";
     locks_location_config_t *config = location;
+    locks_guard_t *guard = &config->guard;
     const char *error =
-        *course != '\0'
-            ? read_expression(cmd, &config->guard.course, course, expected)
-            : wrong(cmd, expected);
+        *course != '\0' ? read_expression(cmd, &guard->course, course, expected)
+                        : wrong(cmd, expected);
 
-    config->guard.gadget = NULL;
-    return error != NULL || gadget == NULL
-               ? error
-               : read_expression(cmd, &config->guard.gadget, gadget, expected);
+    guard->gadget = NULL;
+    guard->body = NULL;
+    if (error != NULL || gadget == NULL) {
+        return error;
+    }
+    if (strncmp(gadget, BODY, strlen(BODY)) != 0) {
+        return read_expression(cmd, &guard->gadget, gadget, expected);
+    }
+    return locks_json_pointer_parse(&guard->body, gadget + strlen(BODY),
+                                    cmd->pool) == APR_SUCCESS
+               ? NULL
+               : wrong(cmd, expected);
 }
 
 /* ---- Users and queries ---- */

@@ -41,8 +41,10 @@ typedef struct target_t {
     request_rec *r;
     const locks_guard_t *guard;
     const char *course_key;
-    /** NULL for the whole course. */
-    const char *gadget;
+    /** As the client wrote them: const char *; NULL for the whole course. */
+    apr_array_header_t *gadgets;
+    /** Does the body name them? */
+    int is_bulk;
     /** The lock that the write to it relies on, as the client wrote it, or
      *  NULL. */
     const char *lock_id;
@@ -84,6 +86,23 @@ static const char *evaluate(request_rec *r, const ap_expr_info_t *expression)
     return text;
 }
 
+/** Reads the one gadget that a URL names. What may be left out of the URL
+ *  leaves the course. */
+static int read_gadget(watch_t *watch, target_t *target)
+{
+    const char *gadget = evaluate(target->r, target->guard->gadget);
+
+    if (gadget == NULL) {
+        return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
+                      "Lock guard is misconfigured");
+    }
+    if (*gadget != '\0') {
+        target->gadgets = apr_array_make(target->r->pool, 1, sizeof(gadget));
+        APR_ARRAY_PUSH(target->gadgets, const char *) = gadget;
+    }
+    return OK;
+}
+
 /** Reads what a location says a request is to. A subject that is empty would
  *  let everything pass, and is a mistake. */
 static int read_target(watch_t *watch, target_t *target, request_rec *r)
@@ -105,18 +124,18 @@ static int read_target(watch_t *watch, target_t *target, request_rec *r)
         return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
                       "Lock guard is misconfigured");
     }
-    if (guard->gadget != NULL) {
-        target->gadget = evaluate(r, guard->gadget);
-        if (target->gadget == NULL) {
-            return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
-                          "Lock guard is misconfigured");
-        }
-        /* What may be left out of the URL leaves the course. */
-        if (*target->gadget == '\0') {
-            target->gadget = NULL;
-        }
-    }
-    return OK;
+    return guard->gadget != NULL ? read_gadget(watch, target) : OK;
+}
+
+/** Reads what the body names. */
+static int read_bulk(watch_t *watch, target_t *target)
+{
+    locks_bulk_t bulk;
+
+    locks_bulk_read(&bulk, watch->r, target->guard->body);
+    target->gadgets = bulk.gadgets;
+    target->is_bulk = 1;
+    return bulk.status == OK ? OK : refuse(watch, bulk.status, bulk.message);
 }
 
 /* ---- Who writes ---- */
@@ -142,16 +161,25 @@ static void open_operation(watch_t *watch, target_t *target)
     }
 }
 
+/** Names the kept answers that the first round trip is to read. */
 static void open_inquiry(const watch_t *watch, target_t *target)
 {
+    int i = 0;
+
     target->inquiry = (locks_inquiry_t){.r = target->r,
                                         .op = watch->op,
                                         .claim = &watch->claim,
-                                        .course_key = target->course_key,
-                                        .gadget = target->gadget};
-    if (locks_course_key_valid(target->course_key)) {
-        locks_inquiry_ahead(&target->inquiry);
+                                        .course_key = target->course_key};
+    if (!locks_course_key_valid(target->course_key)) {
+        return;
     }
+    do {
+        if (target->gadgets != NULL && i < target->gadgets->nelts) {
+            target->inquiry.gadget =
+                APR_ARRAY_IDX(target->gadgets, i, const char *);
+        }
+        locks_inquiry_ahead(&target->inquiry);
+    } while (target->gadgets != NULL && ++i < target->gadgets->nelts);
 }
 
 static int identify(watch_t *watch)
@@ -174,29 +202,57 @@ static int identify(watch_t *watch)
 
 /* ---- Judging ---- */
 
-/** Finds the course and the gadget as locks know them.
- *  @param resources set to what to look for: NULL for the whole course
- *  @return OK, DECLINED if there is no such thing, or a refusal */
-static int find_subject(watch_t *watch, const target_t *target,
-                        const char **course, apr_array_header_t **resources)
+static void add_once(apr_array_header_t *resources, const char *resource)
 {
-    const char *principal = watch->caller.principal;
-    apr_status_t rv = APR_NOTFOUND;
-    const char *gadget;
-
-    *resources = NULL;
-    if (locks_course_key_valid(target->course_key)) {
-        rv = locks_inquiry_course(&target->inquiry, principal, course);
+    if (!ap_array_str_contains(resources, resource)) {
+        APR_ARRAY_PUSH(resources, const char *) = resource;
     }
-    if (rv == APR_SUCCESS && target->gadget != NULL) {
-        rv = locks_resource_id_valid(target->gadget)
-                 ? locks_inquiry_gadget(&target->inquiry, principal, *course,
-                                        &gadget)
+}
+
+/** Finds a course's gadgets as locks know them; those that do not exist are
+ *  left out. */
+static apr_status_t find_gadgets(const watch_t *watch, target_t *target,
+                                 const char *course,
+                                 apr_array_header_t **resources)
+{
+    apr_status_t rv = APR_SUCCESS;
+    const char *canonical;
+    int i;
+
+    *resources = apr_array_make(watch->r->pool, target->gadgets->nelts,
+                                sizeof(canonical));
+    for (i = 0; i < target->gadgets->nelts; i++) {
+        target->inquiry.gadget =
+            APR_ARRAY_IDX(target->gadgets, i, const char *);
+        rv = locks_resource_id_valid(target->inquiry.gadget)
+                 ? locks_inquiry_gadget(&target->inquiry,
+                                        watch->caller.principal, course,
+                                        &canonical)
                  : APR_NOTFOUND;
         if (rv == APR_SUCCESS) {
-            *resources = apr_array_make(watch->r->pool, 1, sizeof(gadget));
-            APR_ARRAY_PUSH(*resources, const char *) = gadget;
+            add_once(*resources, canonical);
+        } else if (rv != APR_NOTFOUND) {
+            return rv;
         }
+    }
+    return APR_SUCCESS;
+}
+
+/** Finds what the write is to as locks know it.
+ *  @param resources set to what to look for: NULL for the whole course
+ *  @return OK, DECLINED if there is no such course, or a refusal */
+static int find_subject(watch_t *watch, target_t *target, const char **course,
+                        apr_array_header_t **resources)
+{
+    apr_status_t rv =
+        locks_course_key_valid(target->course_key)
+            ? locks_inquiry_course(&target->inquiry, watch->caller.principal,
+                                   course)
+            : APR_NOTFOUND;
+
+    *resources = NULL;
+    if (rv == APR_SUCCESS && target->gadgets != NULL) {
+        rv = find_gadgets(watch, target, *course, resources);
     }
     switch (rv) {
     case APR_SUCCESS:
@@ -219,12 +275,15 @@ static int refuse_lost(watch_t *watch, const char *lock_id)
 
 /** Judges the write by the locks that there are. */
 static int judge_locks(watch_t *watch, const target_t *target,
+                       const apr_array_header_t *resources,
                        const apr_array_header_t *locks)
 {
-    const locks_write_attempt_t attempt = {.mode = target->guard->mode,
-                                           .user = watch->caller.user,
-                                           .lock_id = target->lock_id,
-                                           .locks = locks};
+    const locks_write_attempt_t attempt = {
+        .mode = target->guard->mode,
+        .user = watch->caller.user,
+        .lock_id = target->lock_id,
+        .locks = locks,
+        .needed = resources != NULL ? resources->nelts : 1};
     const locks_lock_t *own;
 
     switch (locks_guard_judge(&own, &attempt)) {
@@ -237,7 +296,7 @@ static int judge_locks(watch_t *watch, const target_t *target,
         return refuse_lost(watch, target->lock_id);
     case LOCKS_GUARD_LOCKED:
         return refuse(watch, HTTP_FORBIDDEN,
-                      target->gadget != NULL
+                      target->gadgets != NULL && !target->is_bulk
                           ? "Resource locked"
                           : locks_guard_message(&attempt, watch->r->pool));
     default:
@@ -246,7 +305,7 @@ static int judge_locks(watch_t *watch, const target_t *target,
 }
 
 /** Judges a write to one target. */
-static int judge(watch_t *watch, const target_t *target)
+static int judge(watch_t *watch, target_t *target)
 {
     apr_array_header_t *resources;
     apr_array_header_t *locks;
@@ -271,7 +330,7 @@ static int judge(watch_t *watch, const target_t *target)
                       watch->op->why);
         return in_doubt(watch, "Lock store unavailable");
     }
-    return judge_locks(watch, target, locks);
+    return judge_locks(watch, target, resources, locks);
 }
 
 /* ---- MOVE and COPY ---- */
@@ -331,6 +390,12 @@ static int judge_request(watch_t *watch, const char *lock_id)
         return refused;
     }
     target.lock_id = lock_id;
+    /* Before the store is asked: what it says is not to age while a slow
+     * client sends. */
+    if (target.guard->body != NULL &&
+        (refused = read_bulk(watch, &target)) != OK) {
+        return refused;
+    }
     open_operation(watch, &target);
     open_inquiry(watch, &target);
     if ((refused = identify(watch)) == OK &&
@@ -423,7 +488,8 @@ int locks_guard_handler(request_rec *r)
         return DECLINED;
     }
     if (judge_request(&watch, lock_id) != OK && !lets_through(&watch)) {
-        return send_refusal(&watch);
+        return watch.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
+                                               : send_refusal(&watch);
     }
     tell_application(&watch);
     return DECLINED;

@@ -279,7 +279,7 @@ static void read_posted(exchange_t *exchange, posted_t *posted)
     request_rec *r = exchange->r;
 
     memset(posted, 0, sizeof(*posted));
-    locks_body_read(&posted->body, r);
+    locks_body_read(&posted->body, r, LOCKS_BODY_MAX);
     if (posted->body.status != OK) {
         return;
     }

@@ -3,6 +3,7 @@
  * byte and the answer. The pointer serves as a gadget's name too. */
 #include "fuzz.h"
 
+#include "locks_json_pointer.h"
 #include "locks_request.h"
 #include "locks_site_answer.h"
 #include "locks_uri_template.h"
@@ -15,14 +16,21 @@ static void try_answer(const char *pointer, const char *body, size_t length,
                        apr_pool_t *pool)
 {
     apr_array_header_t *steps;
+    locks_json_t json;
     const char *id = NULL;
 
     if (locks_site_answer_id(&id, body, length, pool) == APR_SUCCESS) {
         MUST(id != NULL && strlen(id) <= length);
     }
-    if (locks_site_pointer_parse(&steps, pointer, pool) == APR_SUCCESS) {
-        MUST(steps->nelts > 0);
+    if (locks_json_pointer_parse(&steps, pointer, pool) != APR_SUCCESS) {
+        return;
+    }
+    if (steps->nelts > 0) {
         locks_site_answer_contains(body, length, steps, pool);
+    }
+    if (locks_json_parse(&json, body, length, LOCKS_JSON_LEVELS_MAX, pool) ==
+        NULL) {
+        locks_json_pointer_is_ambiguous(body, length, steps, pool);
     }
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """LocksGuard: writes to what another user has locked reach no application."""
 
+import base64
+import json
 import time
 
 import pytest
@@ -43,6 +45,14 @@ PLACES = {
     "nowhere": """LocksGuard respect
         LocksSubject "%{env:MATCH_CURSE}\"""",
 }
+BULK = """
+<LocationMatch "^/{name}/courses/(?<course>[^/]+)/(?:insert|delete)_gadgets$">
+    LocksGuard {mode}
+    LocksSubject "%{env:MATCH_COURSE}" body:{pointer}
+</LocationMatch>
+"""
+BULKS = {"bulk": ("respect", "/gadgets"), "deep": ("respect", "/a/1/ids"),
+         "all": ("respect", ""), "held": ("require", "/gadgets")}
 LEASE = 2.0
 
 
@@ -62,7 +72,10 @@ def site(application):
             location=pass_on + LOCATION + short + "".join(
                 GUARDED.replace("{name}", name)
                 .replace("{directives}", directives)
-                for name, directives in PLACES.items()),
+                for name, directives in PLACES.items()) + "".join(
+                BULK.replace("{name}", name).replace("{mode}", mode)
+                .replace("{pointer}", pointer)
+                for name, (mode, pointer) in BULKS.items()),
             vhosts={"brief": f"LocksTTL {LEASE:.0f}s"}, timeout="500ms",
             modules=(*MODULES, "proxy", "proxy_http", "authz_core",
                      "authn_file")) as site:
@@ -373,6 +386,152 @@ def test_a_subject_without_a_course_is_a_mistake(application, site, course,
     assert "LocksSubject must name it, for example" in log
 
 
+# ---- Bodies that name gadgets ----
+
+JSON = ("Content-Type", "application/json")
+
+
+def bulk(who, course, body, place="bulk", headers=(JSON,)):
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    return write(who, f"/{place}/courses/{course.id}/insert_gadgets", "POST",
+                 body, headers)
+
+
+def test_gadgets_may_be_named_by_the_body(application, site, course, anna,
+                                          ben):
+    contract.granted(anna.lock(course, "2"))
+    contract.granted(ben.lock(course, "10"))
+    locked = "Locked gadget instance IDs: "
+    for body, ids in (({"gadgets": ["1", "2", "x"]}, "2"),
+                      ({"gadgets": "2"}, "2"), ({"gadgets": [2]}, "2")):
+        refused(application, bulk(ben, course, body), 403, locked + ids)
+    refused(application, bulk(nobody(site), course,
+                              {"gadgets": ["x", "10", "2", "2", "no"]}),
+            403, locked + "2, 10")
+    for body in ({"gadgets": ["1", "10"]}, {"gadgets": []},
+                 {"gadgets": ["no"]}):
+        sent = json.dumps(body).encode()
+        passed(application, bulk(ben, course, body), "POST", sent)
+
+
+@pytest.mark.parametrize("place, body", [
+    ("deep", {"a": [0, {"ids": ["2"]}]}), ("all", ["1", "2"]), ("all", "2"),
+])
+def test_gadgets_may_be_anywhere_in_it(application, course, anna, ben, place,
+                                       body):
+    contract.granted(anna.lock(course, "2"))
+    refused(application, bulk(ben, course, body, place), 403,
+            "Locked gadget instance IDs: 2")
+    passed(application, bulk(anna, course, body, place), "POST",
+           json.dumps(body).encode())
+
+
+def test_all_that_a_body_names_may_have_to_be_held(application, course, anna,
+                                                   ben):
+    contract.granted(anna.lock(course, "2"))
+    for body, status, message in (
+            ({"gadgets": ["1", "2"]}, 428, "Lock required"),
+            ({"gadgets": ["1"]}, 428, "Lock required")):
+        refused(application, bulk(anna, course, body, "held"), status, message)
+    refused(application, bulk(ben, course, {"gadgets": ["1", "2"]}, "held"),
+            403, "Locked gadget instance IDs: 2")
+    for body in ({"gadgets": ["2", "2"]}, {"gadgets": []}):
+        passed(application, bulk(anna, course, body, "held"), "POST",
+               json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"{}", b'{"gadgets": null}', b'{"gadgets": {}}',
+    b'{"gadgets": [["1"]]}', b'{"gadgets": [1.5]}', b'{"gadgets": [true]}',
+    b'{"gadgets": ["1"], "gadgets": []}', b'{"gadgets": ["1"]} x',
+    b'{"gadgets": [], "\\u0067adgets": ["2"]}', b'{"gadgets": ["1\\u0000"]}',
+    b'{"gadgets": [], "Gadgets": ["2"]}', b"gadgets=2",
+    b'{"gadgets": ["\xff"]}', b'\xef\xbb\xbf{"gadgets": ["1"]}',
+    '{"gadgets": []}'.encode("utf-16"),
+])
+def test_a_body_that_is_not_certain_is_refused(application, course, ben, body):
+    answer = bulk(ben, course, body)
+    assert answer.status == 400 and answer.json["error"] == 400, answer
+    assert application.questions == []
+
+
+@pytest.mark.parametrize("headers", [
+    [], [("Content-Type", "application/x-www-form-urlencoded")],
+    [("Content-Type", "text/json")], [("Content-Type", "application/jsonx")],
+    [("Content-Type", "application/json; charset=utf-16")],
+    [JSON, ("Content-Type", "text/xml")],
+    [JSON, ("Content-Encoding", "gzip")],
+    [JSON, ("Content-Encoding", "identity")],
+])
+def test_a_body_of_another_kind_is_refused(application, course, ben, headers):
+    answer = bulk(ben, course, {"gadgets": []}, headers=headers)
+    assert answer.status == 415 and answer.json["error"] == 415, answer
+    assert application.questions == []
+
+
+@pytest.mark.parametrize("kind", [
+    "application/json", "Application/JSON ;charset=UTF-8",
+    "application/vnd.site+json; charset=\"utf-8\""])
+def test_json_has_many_names(application, course, ben, kind):
+    passed(application, bulk(ben, course, {"gadgets": ["1"]},
+                             headers=[("Content-Type", kind)]),
+           "POST", b'{"gadgets": ["1"]}')
+
+
+def test_bodies_have_a_limit(application, course, ben):
+    start = b'{"gadgets": ["1"]'
+    longest = start + b" " * ((1 << 20) - len(start) - 1) + b"}"
+    passed(application, bulk(ben, course, longest), "POST", longest)
+    refused(application, bulk(ben, course, longest + b" "), 413,
+            "Request body over 1048576 bytes")
+    refused(application, bulk(ben, course, {"gadgets": ["no"] * 1001}), 413,
+            "More than 1000 gadget IDs")
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_chunks_come_through(application, site, course, anna, ben, size):
+    contract.granted(anna.lock(course, "2"))
+    for gadget, who in (("1", ben), ("2", anna), ("2", ben)):
+        body = json.dumps({"gadgets": [gadget], "x": "y" * 500}).encode()
+        with Wire(site.httpd.address) as wire:
+            wire.request("POST", f"/bulk/courses/{course.id}/insert_gadgets", [
+                ("SID", who.sid), JSON, ("Transfer-Encoding", "chunked")])
+            for at in range(0, len(body), size):
+                piece = body[at:at + size]
+                wire.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+            wire.send(b"0\r\n\r\n")
+            answer = wire.answer("POST")
+        if (gadget, who) == ("2", ben):
+            refused(application, answer, 403, "Locked gadget instance IDs: 2")
+        else:
+            passed(application, answer, "POST", body)
+
+
+def test_a_lock_taken_while_a_body_came_in_counts(application, site, course,
+                                                  anna, ben):
+    body = b'{"gadgets": ["2"]}'
+    with Wire(site.httpd.address) as wire:
+        wire.request("POST", f"/bulk/courses/{course.id}/insert_gadgets", [
+            ("SID", ben.sid), JSON, ("Content-Length", str(len(body)))])
+        wire.send(body[:5])
+        time.sleep(0.2)
+        contract.granted(anna.lock(course, "2"))
+        wire.send(body[5:])
+        refused(application, wire.answer("POST"), 403,
+                "Locked gadget instance IDs: 2")
+
+
+def test_a_kind_that_is_refused_need_not_be_sent(application, site, course,
+                                                 ben):
+    with Wire(site.httpd.address) as wire:
+        wire.request("POST", f"/bulk/courses/{course.id}/insert_gadgets", [
+            ("SID", ben.sid), JSON, ("Content-Encoding", "gzip"),
+            ("Content-Length", "1000"), ("Expect", "100-continue")])
+        assert wire.answer("POST").status == 415
+    assert application.questions == []
+
+
 # ---- Who writes ----
 
 
@@ -389,7 +548,7 @@ def test_passwords_in_front(application, site, course, ben):
     site.permit(course, "anna")
     anna = site.user(user_id="anna")
     contract.granted(anna.lock(course, "1"))
-    token = ("Authorization", "Basic " + __import__("base64").b64encode(
+    token = ("Authorization", "Basic " + base64.b64encode(
         f"anna:{PASSWORD}".encode()).decode())
     assert write(nobody(site), path).status == 401
     headers = passed(application, write(nobody(site), path, headers=[token]))

@@ -25,10 +25,19 @@ def as_json(value, status=200):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def _body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while (size := int(self.rfile.readline(), 16)) > 0:
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
     def do_GET(self):
-        length = int(self.headers.get("Content-Length", 0))
         question = Question(self.command, self.path, self.headers,
-                            self.rfile.read(length))
+                            self._body())
         application = self.server.application
         application.questions.append(question)
         reply = application.reply(self.path)
