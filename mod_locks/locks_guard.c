@@ -3,6 +3,7 @@
 
 #include "locks_request.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <stdlib.h>
@@ -119,4 +120,70 @@ const char *locks_guard_message(const locks_write_attempt_t *attempt,
             APR_ARRAY_IDX(ids, i, const char *);
     }
     return apr_array_pstrcat(pool, pieces, '\0');
+}
+
+/** Reads an escape; the character itself if it is none. */
+static char decoded(const char *text, apr_size_t *length)
+{
+    char digits[3] = {0};
+
+    *length = 1;
+    if (*text != '%' || !apr_isxdigit(text[1]) || !apr_isxdigit(text[2])) {
+        return *text;
+    }
+    *length = 3;
+    memcpy(digits, text + 1, 2);
+    return (char)strtol(digits, NULL, 16);
+}
+
+int locks_guard_path_is_plain(const char *path)
+{
+    apr_size_t in_segment = 0;
+    apr_size_t dots = 0;
+
+    if (*path != '/') {
+        return 0;
+    }
+    for (path++; *path != '\0' && *path != '?' && *path != '#';) {
+        apr_size_t length;
+        char character = decoded(path, &length);
+
+        if (character == '\\' || (character == '/' && length > 1)) {
+            return 0;
+        }
+        if (character == '/') {
+            if (in_segment == 0 || (in_segment <= 2 && dots == in_segment)) {
+                return 0;
+            }
+            in_segment = dots = 0;
+        } else {
+            in_segment++;
+            dots += character == '.';
+        }
+        path += length;
+    }
+    return in_segment == 0 || in_segment > 2 || dots != in_segment;
+}
+
+/** Has a name what some readers end it at, or decode? */
+static int has_odd_characters(const char *name)
+{
+    return strpbrk(name, ";%\\/?#") != NULL;
+}
+
+int locks_guard_course_is_doubtful(const char *key)
+{
+    if (locks_course_key_valid(key)) {
+        return 0;
+    }
+    return has_odd_characters(key) || apr_isdigit(key[strspn(key, " \t+-")]);
+}
+
+int locks_guard_gadget_is_doubtful(const char *gadget)
+{
+    apr_size_t length = strlen(gadget);
+
+    return has_odd_characters(gadget) ||
+           (length > 0 &&
+            (apr_isspace(*gadget) || apr_isspace(gadget[length - 1])));
 }

@@ -59,4 +59,21 @@ locks_verdict_e locks_guard_judge(const locks_lock_t **own,
 const char *locks_guard_message(const locks_write_attempt_t *attempt,
                                 apr_pool_t *pool);
 
+/**
+ * Does a path mean the same to whoever reads it as it was sent, and to whoever
+ * reads it as httpd does? Not if it has empty segments, "." or "..", or
+ * slashes and backslashes that are escaped.
+ * @param path as the client sent it, up to the query
+ */
+int locks_guard_path_is_plain(const char *path);
+
+/** @name What is unknown
+ * Might an application take a name that the catalog does not know for one
+ * that it does? For a number that is written in another way, for what is left
+ * of it without path parameters, or when it is decoded once more.
+ * @{ */
+int locks_guard_course_is_doubtful(const char *key);
+int locks_guard_gadget_is_doubtful(const char *gadget);
+/** @} */
+
 #endif

@@ -166,6 +166,13 @@ typedef struct locks_request_notes_t {
      *  away. Kept by the first request of a chain. */
     const char *lock_id;
     int lock_id_taken;
+    /** What the guard let pass, and on account of which lock, if any: it does
+     *  not ask again after a redirect. Kept likewise. */
+    const char *passed;
+    const locks_lock_t *passed_lock;
+    /** The body that the guard has read, or NULL. Kept likewise. */
+    const char *body;
+    apr_size_t body_length;
 } locks_request_notes_t;
 
 /** The notes of a request; never NULL. */
@@ -374,6 +381,9 @@ void locks_subrequest_register_filter(void);
 /** Has whoever reads the request's body next find these bytes, which live as
  *  long as the request. */
 void locks_replay(request_rec *r, const char *bytes, apr_size_t length);
+/** The same for a request that was redirected within httpd, which leaves the
+ *  filters behind. */
+void locks_replay_after_redirect(request_rec *r);
 void locks_replay_register_filter(void);
 
 /* ---- The gadgets that a body names (mod_locks_bulk.c) ---- */

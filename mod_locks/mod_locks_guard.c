@@ -86,6 +86,15 @@ static const char *evaluate(request_rec *r, const ap_expr_info_t *expression)
     return text;
 }
 
+/** Course IDs have no capital letters, but an application may take them. */
+static const char *without_case(const char *key, apr_pool_t *pool)
+{
+    char *copy = apr_pstrdup(pool, key);
+
+    ap_str_tolower(copy);
+    return copy;
+}
+
 /** Reads the one gadget that a URL names. What may be left out of the URL
  *  leaves the course. */
 static int read_gadget(watch_t *watch, target_t *target)
@@ -124,6 +133,7 @@ static int read_target(watch_t *watch, target_t *target, request_rec *r)
         return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
                       "Lock guard is misconfigured");
     }
+    target->course_key = without_case(target->course_key, r->pool);
     return guard->gadget != NULL ? read_gadget(watch, target) : OK;
 }
 
@@ -209,6 +219,13 @@ static void add_once(apr_array_header_t *resources, const char *resource)
     }
 }
 
+/** Refuses what the application may read in another way than we do. */
+static int refuse_spelling(watch_t *watch)
+{
+    return refuse(watch, HTTP_BAD_REQUEST,
+                  "The path does not name its subject for certain");
+}
+
 /** Finds a course's gadgets as locks know them; those that do not exist are
  *  left out. */
 static apr_status_t find_gadgets(const watch_t *watch, target_t *target,
@@ -233,6 +250,9 @@ static apr_status_t find_gadgets(const watch_t *watch, target_t *target,
             add_once(*resources, canonical);
         } else if (rv != APR_NOTFOUND) {
             return rv;
+        } else if (!target->is_bulk &&
+                   locks_guard_gadget_is_doubtful(target->inquiry.gadget)) {
+            return APR_EINVAL;
         }
     }
     return APR_SUCCESS;
@@ -251,12 +271,18 @@ static int find_subject(watch_t *watch, target_t *target, const char **course,
             : APR_NOTFOUND;
 
     *resources = NULL;
+    if (rv == APR_NOTFOUND &&
+        locks_guard_course_is_doubtful(target->course_key)) {
+        rv = APR_EINVAL;
+    }
     if (rv == APR_SUCCESS && target->gadgets != NULL) {
         rv = find_gadgets(watch, target, *course, resources);
     }
     switch (rv) {
     case APR_SUCCESS:
         return OK;
+    case APR_EINVAL:
+        return refuse_spelling(watch);
     case APR_NOTFOUND:
         return DECLINED;
     case APR_EACCES:
@@ -380,14 +406,92 @@ static int judge_destination(watch_t *watch)
 
 /* ---- The request ---- */
 
-/** Judges what the request's URL names, and where it leads to. */
+/** Does the application read the path as httpd does? mod_proxy sends it so,
+ *  if it is not told otherwise, to servers that have no other way to know. */
+static int is_sent_as_we_read_it(const request_rec *r)
+{
+    static const char *const schemes[] = {
+        "http:", "https:", "h2:", "h2c:", "ajp:"};
+    apr_size_t i;
+
+    if (r->proxyreq != PROXYREQ_REVERSE || r->filename == NULL ||
+        apr_table_get(r->notes, "proxy-nocanon") != NULL ||
+        apr_table_get(r->notes, "proxy-noencode") != NULL) {
+        return 0;
+    }
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (strncmp(r->filename, "proxy:", 6) == 0 &&
+            strncmp(r->filename + 6, schemes[i], strlen(schemes[i])) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** The path of a request as it was sent. */
+static const char *sent_path(const request_rec *r)
+{
+    apr_uri_t uri;
+
+    if (*r->unparsed_uri == '/') {
+        return r->unparsed_uri;
+    }
+    return apr_uri_parse(r->pool, r->unparsed_uri, &uri) == APR_SUCCESS &&
+                   uri.path != NULL
+               ? uri.path
+               : "";
+}
+
+/** Does the path mean to the application what it means to us? httpd leaves a
+ *  slash that is escaped as it is only where it is told to. */
+static int is_certain(const request_rec *r)
+{
+    return is_sent_as_we_read_it(r) ? ap_strcasestr(r->uri, "%2f") == NULL &&
+                                          strchr(r->uri, '\\') == NULL
+                                    : locks_guard_path_is_plain(sent_path(r));
+}
+
+/** Asks the stores about what the request's URL names, and where it leads
+ *  to. */
+static int judge_targets(watch_t *watch, target_t *target)
+{
+    int refused;
+
+    open_operation(watch, target);
+    open_inquiry(watch, target);
+    if ((refused = identify(watch)) == OK &&
+        (refused = judge(watch, target)) == OK) {
+        refused = judge_destination(watch);
+    }
+    watch->op->store->provider->close(watch->op->store);
+    return refused;
+}
+
+/** What is written, in words. */
+static const char *subject_text(const target_t *target, apr_pool_t *pool)
+{
+    return apr_pstrcat(
+        pool, target->guard->mode == LOCKS_GUARD_REQUIRE ? "!" : "",
+        target->course_key, "\n",
+        target->gadgets != NULL ? apr_array_pstrcat(pool, target->gadgets, '\n')
+                                : NULL,
+        NULL);
+}
+
+/** Judges the request, unless it comes by again after a redirect. */
 static int judge_request(watch_t *watch, const char *lock_id)
 {
+    request_rec *first = locks_first_request(watch->r);
+    locks_request_notes_t *notes = locks_request_notes(first);
+    const char *text;
     target_t target;
     int refused = read_target(watch, &target, watch->r);
 
     if (refused != OK) {
         return refused;
+    }
+    if (!is_certain(watch->r)) {
+        return refuse_spelling(watch);
     }
     target.lock_id = lock_id;
     /* Before the store is asked: what it says is not to age while a slow
@@ -396,13 +500,16 @@ static int judge_request(watch_t *watch, const char *lock_id)
         (refused = read_bulk(watch, &target)) != OK) {
         return refused;
     }
-    open_operation(watch, &target);
-    open_inquiry(watch, &target);
-    if ((refused = identify(watch)) == OK &&
-        (refused = judge(watch, &target)) == OK) {
-        refused = judge_destination(watch);
+    text = subject_text(&target, first->pool);
+    if (notes->passed != NULL && strcmp(notes->passed, text) == 0) {
+        watch->own = notes->passed_lock;
+        return OK;
     }
-    watch->op->store->provider->close(watch->op->store);
+    refused = judge_targets(watch, &target);
+    if (refused == OK) {
+        notes->passed = text;
+        notes->passed_lock = watch->own;
+    }
     return refused;
 }
 
@@ -480,6 +587,7 @@ int locks_guard_handler(request_rec *r)
     watch_t watch = {.r = r};
     const char *lock_id;
 
+    locks_replay_after_redirect(r);
     if (!is_on(guard)) {
         return DECLINED;
     }

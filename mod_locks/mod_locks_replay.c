@@ -88,7 +88,7 @@ static apr_status_t filter_replay(ap_filter_t *filter, apr_bucket_brigade *out,
     return give(left, out, mode, block, most);
 }
 
-void locks_replay(request_rec *r, const char *bytes, apr_size_t length)
+static void insert(request_rec *r, const char *bytes, apr_size_t length)
 {
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket_brigade *brigade = apr_brigade_create(r->pool, alloc);
@@ -99,6 +99,25 @@ void locks_replay(request_rec *r, const char *bytes, apr_size_t length)
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
     ap_add_input_filter_handle(replay_filter, brigade, r, r->connection);
+}
+
+void locks_replay(request_rec *r, const char *bytes, apr_size_t length)
+{
+    locks_request_notes_t *notes = locks_request_notes(locks_first_request(r));
+
+    notes->body = bytes;
+    notes->body_length = length;
+    insert(r, bytes, length);
+}
+
+void locks_replay_after_redirect(request_rec *r)
+{
+    const locks_request_notes_t *notes =
+        locks_request_notes(locks_first_request(r));
+
+    if (notes->body != NULL && r->prev != NULL && r->main == NULL) {
+        insert(r, notes->body, notes->body_length);
+    }
 }
 
 void locks_replay_register_filter(void)
