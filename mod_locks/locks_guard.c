@@ -173,6 +173,11 @@ static int has_odd_characters(const char *name)
 
 int locks_guard_course_is_doubtful(const char *key)
 {
+    /* This looks like a course ID, and may be read as a number. */
+    if (*key == '0' && key[1] != '\0' &&
+        key[strspn(key, "0123456789")] == '\0') {
+        return 1;
+    }
     if (locks_course_key_valid(key)) {
         return 0;
     }

@@ -3,16 +3,17 @@
 
 import base64
 import json
+import subprocess
 import time
 
 import pytest
 
 from harness import contract
-from harness.application import Recorder
+from harness.application import Recorder, Reply
 from harness.client import Wire
 from harness.httpd import MODULES, PASSWORD
 from harness.proxy import sequential_trips
-from harness.site import LOCATION, broken_site
+from harness.site import LOCATION, broken_site, running_site
 
 GUARDED = """
 <LocationMatch "^/{name}/courses/(?<course>[^/]+)(?:/lessons/[^/]+)?(?:/gadgets/(?<gadget>[^/]+))?">
@@ -42,9 +43,50 @@ PLACES = {
     "conditional": """<If "%{HTTP:X-Guard} == 'on'">
             LocksGuard respect
         </If>""",
+    "raw": "LocksGuard respect",
     "nowhere": """LocksGuard respect
         LocksSubject "%{env:MATCH_CURSE}\"""",
 }
+# What serves it without a proxy.
+LOCAL = """
+<Directory "{folder}/htdocs/dav">
+    Dav On
+</Directory>
+DavLockDB "{folder}/davlock"
+<LocationMatch "^/dav/(?<course>[^/]+)(?:/(?<gadget>[^/]+))?">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+</LocationMatch>
+ScriptAlias "/cgi/" "{folder}/cgi/"
+<LocationMatch "^/cgi/write/(?<course>[^/]+)/(?<gadget>[^/]+)">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+</LocationMatch>
+<LocationMatch "^/front/(?<course>[^/]+)/insert_gadgets">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" body:/gadgets
+</LocationMatch>
+<LocationMatch "^/front/(?<course>[^/]+)/(?<gadget>[0-9]+)$">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+</LocationMatch>
+<Directory "{folder}/htdocs/front">
+    RewriteEngine on
+    RewriteRule "^" "/cgi/write" [L]
+</Directory>
+"""
+SCRIPT = """#!/bin/sh
+printf 'Content-Type: text/plain\\n\\n'
+printf '%s %s %s ' "$REQUEST_METHOD" "$HTTP_LOCK_ID" "$HTTP_LOCK_OWNER"
+cat
+"""
+PLACE = """
+<LocationMatch "^/courses/(?<course>[^/]+)/gadgets/(?<gadget>[^/]+)">
+    LocksGuard   respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+    ProxyPass    "http://127.0.0.1:{port}"
+</LocationMatch>
+"""
 BULK = """
 <LocationMatch "^/{name}/courses/(?<course>[^/]+)/(?:insert|delete)_gadgets$">
     LocksGuard {mode}
@@ -64,22 +106,29 @@ def application():
 
 @pytest.fixture(scope="module")
 def site(application):
-    pass_on = (f'ProxyPass "/locks" !\nProxyPass "/short" !\n'
-               f'ProxyPass "/" "http://127.0.0.1:{application.port}/"\n')
-    short = LOCATION.replace("/locks", "/short/locks").replace(
-        "SetHandler", "LocksBase /short/locks\nSetHandler")
+    to = f'"http://127.0.0.1:{application.port}'
+    pass_on = (f'ProxyPass "/locks" !\nProxyPass "/raw" {to}/raw" nocanon\n'
+               f'ProxyPass "/dav" !\nProxyPass "/cgi" !\n'
+               f'ProxyPass "/front" !\nProxyPass "/" {to}/"\n')
     with broken_site(
-            location=pass_on + LOCATION + short + "".join(
+            location=pass_on + LOCATION + LOCAL + "".join(
                 GUARDED.replace("{name}", name)
                 .replace("{directives}", directives)
                 for name, directives in PLACES.items()) + "".join(
                 BULK.replace("{name}", name).replace("{mode}", mode)
                 .replace("{pointer}", pointer)
                 for name, (mode, pointer) in BULKS.items()),
-            vhosts={"brief": f"LocksTTL {LEASE:.0f}s"}, timeout="500ms",
-            modules=(*MODULES, "proxy", "proxy_http", "authz_core",
-                     "authn_file")) as site:
+            vhosts={"brief": f"LocksTTL {LEASE:.0f}s\nProtocols h2c http/1.1"}, timeout="500ms",
+            modules=(*MODULES, "proxy", "proxy_http", "dav", "dav_fs",
+                     "cgid")) as site:
         site.httpd.write_users("anna")
+        for name in ("dav", "cgi", "htdocs/dav", "htdocs/front"):
+            folder = site.httpd.folder / name
+            folder.mkdir()
+            folder.chmod(0o777)
+        script = site.httpd.folder / "cgi" / "write"
+        script.write_text(SCRIPT)
+        script.chmod(0o755)
         yield site
 
 
@@ -284,18 +333,57 @@ def test_nothing_unverified_passes_under_its_name(application, site, course,
     assert "Lock-Owner" not in headers and "Lock-Id" not in headers
 
 
-def test_a_takeover_between_check_and_write_is_seen_by_the_application(
-        site, course, anna, ben):
-    """The guard looked while the lock was good; the write comes later. What
-    has the larger ID is newer, so the application can tell."""
-    brief = anna.at(site.httpd.addresses["brief"])
-    old = contract.granted(brief.lock(course, "1"), lease=1000 * LEASE)["id"]
-    time.sleep(LEASE)
-    new = contract.granted(ben.lock(course, "1"))["id"]
-    largest = 0
-    for write_id, taken in ((new, True), (old, False)):
-        assert (int(write_id) >= largest) is taken
-        largest = max(largest, int(write_id))
+class Shelf(Recorder):
+    """An application that stores what is written. It is slow to begin with
+    where `slowly` says so. If it compares, it refuses what relies on a lock
+    older than that of the last write."""
+
+    def __init__(self):
+        super().__init__()
+        self.compares = False
+        self.content = b""
+        self.largest = 0
+        self.slowly = None
+
+    def reply(self, target):
+        question = self.questions[-1]
+        if self.slowly is not None:
+            wait, self.slowly = self.slowly, None
+            wait()
+        number = int(question.headers.get("Lock-Id", 0))
+        if self.compares and number < self.largest:
+            return Reply(409, b"stale", "text/plain")
+        self.largest = max(self.largest, number)
+        self.content = question.body
+        return Reply(200, b"done", "text/plain")
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_a_takeover_between_check_and_write(compares):
+    """The guard looks while the lock is good; the write is done when it has
+    ended and another has it. Only the application can tell, by the IDs."""
+    with Shelf() as shelf, running_site(
+            modules=(*MODULES, "proxy", "proxy_http"),
+            location=LOCATION + PLACE.replace("{port}", str(shelf.port)),
+            config=f"LocksTTL {LEASE:.0f}s") as site:
+        shelf.compares = compares
+        course = site.course("1")
+        anna, ben = site.users(2, course)
+        lease = 1000 * LEASE
+        contract.granted(anna.lock(course, "1"), lease=lease)
+
+        def takeover():
+            time.sleep(LEASE)
+            contract.granted(ben.lock(course, "1"), lease=lease)
+            assert write(ben, path, body=b"ben's").status == 200
+
+        path = f"/courses/{course.id}/gadgets/1"
+        shelf.slowly = takeover
+        late = write(anna, path, body=b"anna's")
+        if compares:
+            assert (late.status, shelf.content) == (409, b"ben's")
+        else:
+            assert (late.status, shelf.content) == (200, b"anna's")
 
 
 # ---- What is guarded ----
@@ -333,6 +421,48 @@ def test_what_is_unknown_is_left_to_the_application(application, course, ben):
                      url(place, course, "nosuch"), url(place, "nosuch1"),
                      url(place, course, "%C3"), url(place, course, "a%0Ab")):
             passed(application, write(ben, path))
+
+
+@pytest.mark.parametrize("course_key", [
+    "{id};x=1", "{id}%3Bx=1", "{id}%2531", "{id}%5c", "0{internal}",
+    "+{internal}", "%20{internal}", "{internal}.0", "{id}%3F"])
+def test_what_may_be_read_as_another_course_is_refused(application, course,
+                                                       ben, course_key):
+    key = course_key.replace("{id}", course.id).replace(
+        "{internal}", course.internal)
+    refused(application, write(ben, url("respect", key, "1")), 400,
+            "The path does not name its subject for certain")
+
+
+@pytest.mark.parametrize("gadget", ["1;x=1", "1%3bx", "1%2531", "1%5Cx",
+                                    "1%20", "%201"])
+def test_what_may_be_read_as_another_gadget_is_refused(application, course,
+                                                       ben, gadget):
+    refused(application, write(ben, url("respect", course, gadget)), 400,
+            "The path does not name its subject for certain")
+
+
+def test_capital_letters_name_the_same_course(application, course, anna, ben):
+    contract.granted(anna.lock(course, "1"))
+    refused(application, write(ben, url("respect", course.id.upper(), "1")),
+            403, "Resource locked")
+
+
+def test_odd_names_that_are_known_are_no_doubt(application, site, ben):
+    course = site.course("a;b", "50%", " x ")
+    for gadget in ("a;b", "a%3Bb", "50%25", "%20x%20"):
+        passed(application, write(ben, url("respect", course, gadget)))
+
+
+def test_an_application_that_sees_the_path_as_it_was_sent(application, course,
+                                                          ben):
+    for path in ("/raw//courses/{id}/gadgets/1", "/raw/./courses/{id}",
+                 "/raw/courses/{id}/x/../gadgets/1",
+                 "/raw/courses/{id}/%2e%2e/{id}/gadgets/1"):
+        refused(application, write(ben, path.replace("{id}", course.id)), 400,
+                "The path does not name its subject for certain")
+    passed(application, write(ben, url("raw", course, "1")))
+    passed(application, write(ben, url("raw", course, "%31")))
 
 
 @pytest.mark.parametrize("path", [
@@ -530,6 +660,77 @@ def test_a_kind_that_is_refused_need_not_be_sent(application, site, course,
             ("Content-Length", "1000"), ("Expect", "100-continue")])
         assert wire.answer("POST").status == 415
     assert application.questions == []
+
+
+# ---- What stands behind ----
+
+
+def test_httpds_own_dav(site, course, anna, ben):
+    folder = site.httpd.folder / "htdocs" / "dav" / course.id
+    folder.mkdir()
+    folder.chmod(0o777)
+    path = f"/dav/{course.id}"
+    lock = contract.granted(anna.lock(course, "1"))
+    contract.error(write(ben, f"{path}/1"), 403, "Resource locked")
+    assert write(anna, f"{path}/1", body=b"anna's").status == 201
+    assert write(ben, f"{path}/2", body=b"ben's").status == 201
+    to = [("Destination", f"http://localhost{path}/1")]
+    for method in ("MOVE", "COPY"):
+        contract.error(write(ben, f"{path}/2", method, headers=to), 403,
+                       "Resource locked")
+    for method in ("MKCOL", "DELETE", "PROPPATCH"):
+        contract.error(write(ben, f"{path}/1", method), 403,
+                       "Resource locked")
+    contract.error(write(ben, f"{path}/", "DELETE"), 403,
+                   "Locked gadget instance IDs: 1")
+    assert (folder / "1").read_bytes() == b"anna's"
+    contract.released(anna.unlock(lock["id"]))
+    assert write(ben, f"{path}/2", "MOVE", headers=to).status in (201, 204)
+    assert (folder / "1").read_bytes() == b"ben's"
+
+
+def test_a_script(site, course, anna, ben):
+    lock = contract.granted(anna.lock(course, "1"))
+    path = f"/cgi/write/{course.id}/1"
+    contract.error(write(ben, path, "POST"), 403, "Resource locked")
+    answer = write(anna, path, "POST", b"text")
+    assert answer.body == (
+        f"POST {lock['id']} {anna.user_id} text".encode()), answer
+
+
+def test_a_script_behind_a_redirect(site, course, anna, ben):
+    """httpd redirects the request to the script: it is guarded once, and its
+    body comes along."""
+    lock = contract.granted(anna.lock(course, "1"))
+    path = f"/front/{course.id}/1"
+    contract.error(write(ben, path, "POST"), 403, "Resource locked")
+    with site.proxy.recording() as exchanges:
+        answer = write(anna, path, "POST", b"text")
+    assert answer.body == f"POST {lock['id']} {anna.user_id} text".encode()
+    assert sequential_trips(exchanges) <= 3
+    body = b'{"gadgets": ["1"]}'
+    path = f"/front/{course.id}/insert_gadgets"
+    contract.error(write(ben, path, "POST", body, [JSON]), 403,
+                   "Locked gadget instance IDs: 1")
+    answer = write(anna, path, "POST", body, [JSON])
+    assert answer.body == (
+        f"POST {lock['id']} {anna.user_id} ".encode() + body), answer
+
+
+def test_http2(application, site, course, anna, ben):
+    contract.granted(anna.lock(course, "2"))
+    host, port = site.httpd.addresses["brief"]
+    for who, gadget, expected in ((anna, "2", "200"), (ben, "2", "403")):
+        result = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_version} %{http_code}",
+             "--http2-prior-knowledge", "-H", f"SID: {who.sid}",
+             "-H", "Content-Type: application/json",
+             "-d", json.dumps({"gadgets": [gadget]}),
+             f"http://{host}:{port}/bulk/courses/{course.id}/insert_gadgets"],
+            capture_output=True, text=True, check=True)
+        assert result.stdout == f"2 {expected}"
+    assert [question.body for question in application.questions] == [
+        b'{"gadgets": ["2"]}']
 
 
 # ---- Who writes ----
