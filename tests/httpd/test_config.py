@@ -55,6 +55,11 @@ BAD = {
                        "/%{course} contains=/", "/%{course} contains=/a~b",
                        "/%{course} /permissions/Edit",
                        "/%{course} contains=/a/b contains=/c/d"],
+    "LocksGuard": ['""', "on", "respect require"],
+    "LocksSubject": ['""', '"%{nosuch:x}"', '"a" "%{nosuch:x}"',
+                     '"a" body:gadgets', '"a" body:/a~', '"a" "b" "c"'],
+    "LocksGuardMethods": ['""', "put", "PUT,POST", '"PUT POST"', "PUT 1"],
+    "LocksGuardFailure": ['""', "off", "open closed"],
     "LocksCourseQuery": ['""', '"SELECT 1"', '"SELECT %d"', "a b",
                          '"SELECT %s %d"', '"SELECT %s %"'],
     "LocksGadgetQuery": ['""', '"SELECT 1"', '"SELECT %s"',
@@ -82,6 +87,11 @@ GOOD = {
     "LocksStoreTimeout": ["250ms", "1", "1s", "10ms", "5s"],
     "LocksClockSkew": ["0", "0s", "0ms", "500ms", "2", "1m"],
     "LocksMaxPerCourse": ["1", "1000", "5000"],
+    "LocksGuard": ["off", "respect", "Require"],
+    "LocksSubject": ['"%{env:MATCH_COURSE}"', '"a" "%{env:MATCH_GADGET}"',
+                     '"a" body:/gadgets', '"a" body:', '"a" body:/a/0/~0~1'],
+    "LocksGuardMethods": ["PUT", "PUT POST VERSION-CONTROL"],
+    "LocksGuardFailure": ["closed", "Open"],
     "LocksCatalog": ["dbd"],
     "LocksCatalogCache": ["0", "1s", "250ms", "1m 5s", "0 5s", "24h 0"],
     "LocksCourseURI": ["/courses/%{course}", '"/a%20b?c=%{course}&d=%{user}"'],
@@ -97,7 +107,9 @@ GOOD = {
     "LocksAccessQuery": [SQL],
 }
 IN_DIRECTORY = ("LocksBase", "LocksCatalog", "LocksCatalogCache",
-                "LocksCourseURI", "LocksGadgetURI", "LocksAccessURI")
+                "LocksCourseURI", "LocksGadgetURI", "LocksAccessURI",
+                "LocksGuard", "LocksSubject", "LocksGuardMethods",
+                "LocksGuardFailure")
 
 
 def cases(table):

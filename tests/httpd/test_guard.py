@@ -14,6 +14,7 @@ from harness.client import Wire
 from harness.httpd import MODULES, PASSWORD
 from harness.proxy import sequential_trips
 from harness.site import LOCATION, broken_site, running_site
+from harness.system import ROOT
 
 GUARDED = """
 <LocationMatch "^/{name}/courses/(?<course>[^/]+)(?:/lessons/[^/]+)?(?:/gadgets/(?<gadget>[^/]+))?">
@@ -848,3 +849,43 @@ def test_two_round_trips_beyond_the_sessions(application, site, course, anna,
         finally:
             site.proxy.latency = 0.0
         assert sequential_trips(exchanges) <= 3, exchanges
+
+
+# ---- What is documented ----
+
+PAGE = (ROOT / "conf" / "docs" / "guard.md").read_text()
+
+
+def refusals():
+    """The requests of the page, with what they are answered."""
+    text = PAGE.split("## What is refused")[1].split("```")[1]
+    for block in text.strip().split("\n\n"):
+        request, answer = block.splitlines()
+        line, _, rest = request.partition("  ")
+        methods, path = line.rsplit(" ", 1)
+        for method in methods.replace(",", "").replace(" or", "").split():
+            yield method, path, rest.strip(), answer
+
+
+def test_the_page_tells_the_truth():
+    config = PAGE.split("```apache\n")[1].split("```")[0]
+    with Recorder() as application, running_site(
+            modules=(*MODULES, "proxy", "proxy_http"),
+            location=LOCATION + config.replace(":9000",
+                                               f":{application.port}")) as site:
+        course = site.course("1", "2", "10", course_id="algebra",
+                             internal="290")
+        anna, ben, cid = site.users(3, course)
+        contract.granted(anna.lock(course, "2"))
+        contract.granted(cid.lock(course, "10"))
+        for method, path, rest, expected in refusals():
+            headers = [JSON]
+            if "Lock-Id: " in rest:
+                headers.append(("Lock-Id", rest.split("Lock-Id: ")[1]))
+            answer = write(anna if "Anna" in rest else ben, path, method,
+                           rest.encode() if rest.startswith("{") else b"{}",
+                           headers)
+            assert f"{answer.status} {answer.body.decode()}" == expected
+        assert application.questions == []
+        for path in ("/courses/algebra/gadgets/2", "/courses/290/gadgets/1"):
+            passed(application, write(anna, path))
