@@ -2,13 +2,11 @@
 /* LocksGuard: refuses writes to what another user has locked, whatever
  * application stands behind. It runs before every handler, when the request
  * was authenticated and authorised and its input filters are there. */
-#include "mod_locks.h"
+#include "mod_locks_target.h"
 
 #include <apr_strings.h>
-#include <apr_uri.h>
 #include <http_log.h>
 #include <http_protocol.h>
-#include <http_request.h>
 
 #include <string.h>
 
@@ -35,22 +33,6 @@ typedef struct watch_t {
     const char *message;
 } watch_t;
 
-/** What a write is to: a course, and one gadget of it or all. */
-typedef struct target_t {
-    /** The request for it, whose location says how it is guarded. */
-    request_rec *r;
-    const locks_guard_t *guard;
-    const char *course_key;
-    /** As the client wrote them: const char *; NULL for the whole course. */
-    apr_array_header_t *gadgets;
-    /** Does the body name them? */
-    int is_bulk;
-    /** The lock that the write to it relies on, as the client wrote it, or
-     *  NULL. */
-    const char *lock_id;
-    locks_inquiry_t inquiry;
-} target_t;
-
 static int refuse(watch_t *watch, int status, const char *message)
 {
     watch->status = status;
@@ -70,75 +52,16 @@ static int is_on(const locks_guard_t *guard)
            guard->mode == LOCKS_GUARD_REQUIRE;
 }
 
-/* ---- What a write is to ---- */
-
-/** Evaluates an expression of LocksSubject; NULL if it cannot be. */
-static const char *evaluate(request_rec *r, const ap_expr_info_t *expression)
+static int read_target(watch_t *watch, locks_target_t *target, request_rec *r)
 {
-    const char *error = NULL;
-    const char *text = ap_expr_str_exec(r, expression, &error);
-
-    if (error != NULL) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "locks: LocksSubject could not be evaluated: %s", error);
-        return NULL;
-    }
-    return text;
-}
-
-/** Course IDs have no capital letters, but an application may take them. */
-static const char *without_case(const char *key, apr_pool_t *pool)
-{
-    char *copy = apr_pstrdup(pool, key);
-
-    ap_str_tolower(copy);
-    return copy;
-}
-
-/** Reads the one gadget that a URL names. What may be left out of the URL
- *  leaves the course. */
-static int read_gadget(watch_t *watch, target_t *target)
-{
-    const char *gadget = evaluate(target->r, target->guard->gadget);
-
-    if (gadget == NULL) {
-        return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
-                      "Lock guard is misconfigured");
-    }
-    if (*gadget != '\0') {
-        target->gadgets = apr_array_make(target->r->pool, 1, sizeof(gadget));
-        APR_ARRAY_PUSH(target->gadgets, const char *) = gadget;
-    }
-    return OK;
-}
-
-/** Reads what a location says a request is to. A subject that is empty would
- *  let everything pass, and is a mistake. */
-static int read_target(watch_t *watch, target_t *target, request_rec *r)
-{
-    const locks_guard_t *guard = locks_guard_of(r);
-
-    memset(target, 0, sizeof(*target));
-    target->r = r;
-    target->guard = guard;
-    target->course_key =
-        guard->course != NULL ? evaluate(r, guard->course) : NULL;
-    if (target->course_key == NULL || *target->course_key == '\0') {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "locks: LocksGuard does not know the course of %s: "
-                      "LocksSubject must name it, for example LocksSubject "
-                      "\"%%{env:MATCH_COURSE}\" where <LocationMatch> has "
-                      "(?<course>...)",
-                      r->uri);
-        return refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
-                      "Lock guard is misconfigured");
-    }
-    target->course_key = without_case(target->course_key, r->pool);
-    return guard->gadget != NULL ? read_gadget(watch, target) : OK;
+    return locks_target_read(target, r) == OK
+               ? OK
+               : refuse(watch, HTTP_INTERNAL_SERVER_ERROR,
+                        "Lock guard is misconfigured");
 }
 
 /** Reads what the body names. */
-static int read_bulk(watch_t *watch, target_t *target)
+static int read_bulk(watch_t *watch, locks_target_t *target)
 {
     locks_bulk_t bulk;
 
@@ -151,7 +74,7 @@ static int read_bulk(watch_t *watch, target_t *target)
 /* ---- Who writes ---- */
 
 /** Opens the operation, and names what the first round trip is to read. */
-static void open_operation(watch_t *watch, target_t *target)
+static void open_operation(watch_t *watch, locks_target_t *target)
 {
     request_rec *r = watch->r;
     const locks_server_config_t *config = locks_server_config(r->server);
@@ -172,7 +95,7 @@ static void open_operation(watch_t *watch, target_t *target)
 }
 
 /** Names the kept answers that the first round trip is to read. */
-static void open_inquiry(const watch_t *watch, target_t *target)
+static void open_inquiry(const watch_t *watch, locks_target_t *target)
 {
     int i = 0;
 
@@ -228,7 +151,7 @@ static int refuse_spelling(watch_t *watch)
 
 /** Finds a course's gadgets as locks know them; those that do not exist are
  *  left out. */
-static apr_status_t find_gadgets(const watch_t *watch, target_t *target,
+static apr_status_t find_gadgets(const watch_t *watch, locks_target_t *target,
                                  const char *course,
                                  apr_array_header_t **resources)
 {
@@ -261,8 +184,8 @@ static apr_status_t find_gadgets(const watch_t *watch, target_t *target,
 /** Finds what the write is to as locks know it.
  *  @param resources set to what to look for: NULL for the whole course
  *  @return OK, DECLINED if there is no such course, or a refusal */
-static int find_subject(watch_t *watch, target_t *target, const char **course,
-                        apr_array_header_t **resources)
+static int find_subject(watch_t *watch, locks_target_t *target,
+                        const char **course, apr_array_header_t **resources)
 {
     apr_status_t rv =
         locks_course_key_valid(target->course_key)
@@ -300,7 +223,7 @@ static int refuse_lost(watch_t *watch, const char *lock_id)
 }
 
 /** Judges the write by the locks that there are. */
-static int judge_locks(watch_t *watch, const target_t *target,
+static int judge_locks(watch_t *watch, const locks_target_t *target,
                        const apr_array_header_t *resources,
                        const apr_array_header_t *locks)
 {
@@ -331,7 +254,7 @@ static int judge_locks(watch_t *watch, const target_t *target,
 }
 
 /** Judges a write to one target. */
-static int judge(watch_t *watch, target_t *target)
+static int judge(watch_t *watch, locks_target_t *target)
 {
     apr_array_header_t *resources;
     apr_array_header_t *locks;
@@ -361,34 +284,19 @@ static int judge(watch_t *watch, target_t *target)
 
 /* ---- MOVE and COPY ---- */
 
-/** The request that a Destination (RFC 4918, section 10.3) stands for, which
- *  says how that is guarded; NULL if there is none. */
-static request_rec *destination_of(request_rec *r, const char *destination)
-{
-    apr_uri_t uri;
-
-    if (apr_uri_parse(r->pool, destination, &uri) != APR_SUCCESS ||
-        uri.path == NULL || *uri.path != '/') {
-        return NULL;
-    }
-    return ap_sub_req_method_uri(
-        "PUT", apr_uri_unparse(r->pool, &uri, APR_URI_UNP_OMITSITEPART), r,
-        NULL);
-}
-
 /** Judges where a MOVE or COPY leads to. */
 static int judge_destination(watch_t *watch)
 {
     const char *header = apr_table_get(watch->r->headers_in, "Destination");
     request_rec *r;
-    target_t target;
+    locks_target_t target;
     int refused;
 
     if (header == NULL || (strcmp(watch->r->method, "MOVE") != 0 &&
                            strcmp(watch->r->method, "COPY") != 0)) {
         return OK;
     }
-    r = destination_of(watch->r, header);
+    r = locks_target_destination(watch->r, header);
     if (r == NULL) {
         return refuse(watch, HTTP_BAD_REQUEST,
                       "Destination must be a URL or an absolute path");
@@ -406,54 +314,9 @@ static int judge_destination(watch_t *watch)
 
 /* ---- The request ---- */
 
-/** Does the application read the path as httpd does? mod_proxy sends it so,
- *  if it is not told otherwise, to servers that have no other way to know. */
-static int is_sent_as_we_read_it(const request_rec *r)
-{
-    static const char *const schemes[] = {
-        "http:", "https:", "h2:", "h2c:", "ajp:"};
-    apr_size_t i;
-
-    if (r->proxyreq != PROXYREQ_REVERSE || r->filename == NULL ||
-        apr_table_get(r->notes, "proxy-nocanon") != NULL ||
-        apr_table_get(r->notes, "proxy-noencode") != NULL) {
-        return 0;
-    }
-    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (strncmp(r->filename, "proxy:", 6) == 0 &&
-            strncmp(r->filename + 6, schemes[i], strlen(schemes[i])) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/** The path of a request as it was sent. */
-static const char *sent_path(const request_rec *r)
-{
-    apr_uri_t uri;
-
-    if (*r->unparsed_uri == '/') {
-        return r->unparsed_uri;
-    }
-    return apr_uri_parse(r->pool, r->unparsed_uri, &uri) == APR_SUCCESS &&
-                   uri.path != NULL
-               ? uri.path
-               : "";
-}
-
-/** Does the path mean to the application what it means to us? httpd leaves a
- *  slash that is escaped as it is only where it is told to. */
-static int is_certain(const request_rec *r)
-{
-    return is_sent_as_we_read_it(r) ? ap_strcasestr(r->uri, "%2f") == NULL &&
-                                          strchr(r->uri, '\\') == NULL
-                                    : locks_guard_path_is_plain(sent_path(r));
-}
-
 /** Asks the stores about what the request's URL names, and where it leads
  *  to. */
-static int judge_targets(watch_t *watch, target_t *target)
+static int judge_targets(watch_t *watch, locks_target_t *target)
 {
     int refused;
 
@@ -467,30 +330,19 @@ static int judge_targets(watch_t *watch, target_t *target)
     return refused;
 }
 
-/** What is written, in words. */
-static const char *subject_text(const target_t *target, apr_pool_t *pool)
-{
-    return apr_pstrcat(
-        pool, target->guard->mode == LOCKS_GUARD_REQUIRE ? "!" : "",
-        target->course_key, "\n",
-        target->gadgets != NULL ? apr_array_pstrcat(pool, target->gadgets, '\n')
-                                : NULL,
-        NULL);
-}
-
 /** Judges the request, unless it comes by again after a redirect. */
 static int judge_request(watch_t *watch, const char *lock_id)
 {
     request_rec *first = locks_first_request(watch->r);
     locks_request_notes_t *notes = locks_request_notes(first);
     const char *text;
-    target_t target;
+    locks_target_t target;
     int refused = read_target(watch, &target, watch->r);
 
     if (refused != OK) {
         return refused;
     }
-    if (!is_certain(watch->r)) {
+    if (!locks_target_is_certain(watch->r)) {
         return refuse_spelling(watch);
     }
     target.lock_id = lock_id;
@@ -500,13 +352,14 @@ static int judge_request(watch_t *watch, const char *lock_id)
         (refused = read_bulk(watch, &target)) != OK) {
         return refused;
     }
-    text = subject_text(&target, first->pool);
+    text = locks_target_text(&target, first->pool);
     if (notes->passed != NULL && strcmp(notes->passed, text) == 0) {
         watch->own = notes->passed_lock;
         return OK;
     }
     refused = judge_targets(watch, &target);
-    if (refused == OK) {
+    /* What a subrequest knows does not live as long as the first one. */
+    if (refused == OK && watch->r->main == NULL) {
         notes->passed = text;
         notes->passed_lock = watch->own;
     }
@@ -538,6 +391,27 @@ static int minds(const locks_guard_t *guard, const request_rec *r)
     return ap_array_str_contains(guard->methods, r->method);
 }
 
+/** A user's ID as a header takes it: what is neither visible ASCII nor a blank
+ *  within, and the percent sign, is escaped. IDs may have line ends. */
+static const char *header_value(const char *user, apr_pool_t *pool)
+{
+    char *value = apr_palloc(pool, 3 * strlen(user) + 1);
+    char *out = value;
+
+    for (; *user != '\0'; user++) {
+        unsigned char byte = (unsigned char)*user;
+        int is_inner_blank = byte == ' ' && out != value && user[1] != '\0';
+
+        if ((byte > ' ' && byte < 0x7f && byte != '%') || is_inner_blank) {
+            *out++ = *user;
+        } else {
+            out += apr_snprintf(out, 4, "%%%02X", byte);
+        }
+    }
+    *out = '\0';
+    return value;
+}
+
 /** Tells the application what the write is protected by. */
 static void tell_application(const watch_t *watch)
 {
@@ -547,7 +421,8 @@ static void tell_application(const watch_t *watch)
         apr_table_setn(
             r->headers_in, LOCK_ID,
             apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, watch->own->id));
-        apr_table_setn(r->headers_in, LOCK_OWNER, watch->own->owner);
+        apr_table_setn(r->headers_in, LOCK_OWNER,
+                       header_value(watch->own->owner, r->pool));
     }
 }
 

@@ -112,10 +112,13 @@ void locks_replay(request_rec *r, const char *bytes, apr_size_t length)
 
 void locks_replay_after_redirect(request_rec *r)
 {
-    const locks_request_notes_t *notes =
-        locks_request_notes(locks_first_request(r));
+    const locks_request_notes_t *notes;
 
-    if (notes->body != NULL && r->prev != NULL && r->main == NULL) {
+    if (r->prev == NULL || r->main != NULL) {
+        return;
+    }
+    notes = locks_request_notes(locks_first_request(r));
+    if (notes->body != NULL) {
         insert(r, notes->body, notes->body_length);
     }
 }

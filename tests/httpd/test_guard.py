@@ -334,6 +334,20 @@ def test_nothing_unverified_passes_under_its_name(application, site, course,
     assert "Lock-Owner" not in headers and "Lock-Id" not in headers
 
 
+@pytest.mark.parametrize("name, told", [
+    ("anna@example.org", "anna@example.org"), ("A. Nna", "A. Nna"),
+    ("x\r\nX-Evil: 1", "x%0D%0AX-Evil: 1"), ("jörg", "j%C3%B6rg"),
+    (" 50% ", "%2050%25%20"), ("\t", "%09"),
+])
+def test_no_owners_name_breaks_the_header(application, site, course, name,
+                                          told):
+    user = site.user(course, user_id=name)
+    contract.granted(user.lock(course, "1"), owner=name)
+    headers = passed(application, write(user, url("respect", course, "1")))
+    assert headers.get_all("Lock-Owner") == [told]
+    assert "X-Evil" not in headers
+
+
 class Shelf(Recorder):
     """An application that stores what is written. It is slow to begin with
     where `slowly` says so. If it compares, it refuses what relies on a lock
