@@ -89,6 +89,16 @@ void locks_ahead_read(locks_operation_t *op)
     }
 }
 
+void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age)
+{
+    apr_time_t now = op->env->now(op->env->baton);
+
+    if (now - op->asked > age || now < op->asked) {
+        op->ahead = apr_hash_make(op->pool);
+        op->asked = now;
+    }
+}
+
 /** Takes an item from what was read ahead; 0 if it is not there. */
 static int take_ahead(locks_operation_t *op, locks_store_item_t *item)
 {

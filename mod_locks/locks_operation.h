@@ -88,6 +88,9 @@ void locks_ahead_slots(locks_operation_t *op, const char *course);
 void locks_ahead_lease(locks_operation_t *op, const char *user);
 /** Makes the round trip, if anything was named. */
 void locks_ahead_read(locks_operation_t *op);
+/** Forgets what was read ahead if it is older than this: the operation begins
+ *  now. */
+void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age);
 /** @} */
 
 /** Reads records, in one round trip at most: what was read ahead is taken

@@ -20,6 +20,10 @@ APLOG_USE_MODULE(locks);
 #define LOCK_ID "Lock-Id"
 #define LOCK_OWNER "Lock-Owner"
 
+/** What was read before the catalog was asked is believed for so long: a
+ *  catalog that takes its time is no reason to look at old locks. */
+#define FRESH apr_time_from_msec(20)
+
 /** A guarded request. Steps return OK, or the status of a refusal that they
  *  noted here. */
 typedef struct watch_t {
@@ -271,6 +275,7 @@ static int judge(watch_t *watch, locks_target_t *target)
     if (refused != OK) {
         return refused;
     }
+    locks_ahead_forget_stale(watch->op, FRESH);
     if (locks_look(watch->op, &locks, &time, course, resources) !=
         APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK,
@@ -440,15 +445,12 @@ static int lets_through(const watch_t *watch)
     return 1;
 }
 
-/** Sends a refusal. A client that waits for "100 Continue" may send its body
- *  or not: nobody could tell what comes next. */
+/** Sends a refusal. httpd closes the connection of a client that waits for
+ *  "100 Continue": it may send its body or not. */
 static int send_refusal(const watch_t *watch)
 {
     request_rec *r = watch->r;
 
-    if (r->expecting_100) {
-        r->connection->keepalive = AP_CONN_CLOSE;
-    }
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "locks: %s %s was refused: %d %s", r->method, r->uri,
                   watch->status, watch->message);

@@ -5,11 +5,12 @@ import base64
 import json
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness import contract
-from harness.application import Recorder, Reply
+from harness.application import Application, Recorder, Reply, as_json
 from harness.client import Wire
 from harness.httpd import MODULES, PASSWORD
 from harness.proxy import sequential_trips
@@ -86,6 +87,17 @@ PLACE = """
     LocksGuard   respect
     LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
     ProxyPass    "http://127.0.0.1:{port}"
+</LocationMatch>
+"""
+SLOW = """
+ProxyPass "/api" "http://127.0.0.1:{port}/api"
+LocksCatalog subrequest
+LocksCourseURI "/api/courses/%{course}"
+LocksGadgetURI "/api/courses/%{course}/gadgets/%{gadget}"
+LocksAccessURI "/api/courses/%{course}"
+<LocationMatch "^/gadgets/(?<course>[^/]+)/(?<gadget>[^/]+)">
+    LocksGuard   respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
 </LocationMatch>
 """
 BULK = """
@@ -675,6 +687,25 @@ def test_a_kind_that_is_refused_need_not_be_sent(application, site, course,
             ("Content-Length", "1000"), ("Expect", "100-continue")])
         assert wire.answer("POST").status == 415
     assert application.questions == []
+
+
+def test_a_lock_taken_while_the_catalog_thought_counts():
+    """Ben's write waits for the application to tell of the gadget; Anna, who
+    asked before, has it meanwhile."""
+    with Application() as application, running_site(
+            database=application, modules=(*MODULES, "proxy", "proxy_http"),
+            location=LOCATION + SLOW.replace("{port}", str(application.port)),
+    ) as site:
+        course = site.course("1")
+        anna, ben = site.users(2, course)
+        application.replies[f"/api/courses/{course.id}/gadgets"] = as_json(
+            {"id": "1"})._replace(delay=0.8)
+        with ThreadPoolExecutor() as pool:
+            lock = pool.submit(anna.lock, course, "1")
+            time.sleep(0.4)
+            late = pool.submit(write, ben, f"/gadgets/{course.id}/1")
+            contract.granted(lock.result())
+            contract.error(late.result(), 403, "Resource locked")
 
 
 # ---- What stands behind ----

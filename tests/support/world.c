@@ -115,22 +115,28 @@ apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)
     return rv;
 }
 
-static apr_array_header_t *list(world_t *world, const char *course)
+/** @param resource NULL for all */
+static apr_array_header_t *look(world_t *world, const char *course,
+                                const char *resource)
 {
+    apr_array_header_t *resources =
+        apr_array_make(world->pool, 1, sizeof(resource));
     locks_operation_t *op = begin(world);
     apr_array_header_t *locks = NULL;
     apr_time_t time;
 
-    if (locks_list(op, &locks, &time, course) != APR_SUCCESS) {
+    APR_ARRAY_PUSH(resources, const char *) = resource;
+    if (locks_look(op, &locks, &time, course,
+                   resource != NULL ? resources : NULL) != APR_SUCCESS) {
         locks = NULL;
     }
     end(world, op);
     return locks;
 }
 
-const char *world_list(world_t *world, const char *course)
+const char *world_look(world_t *world, const char *course, const char *resource)
 {
-    apr_array_header_t *locks = list(world, course);
+    apr_array_header_t *locks = look(world, course, resource);
     const char *text = "";
     int i;
 
@@ -146,13 +152,18 @@ const char *world_list(world_t *world, const char *course)
     return text;
 }
 
+const char *world_list(world_t *world, const char *course)
+{
+    return world_look(world, course, NULL);
+}
+
 void world_check(world_t *world)
 {
     apr_array_header_t *all =
-        apr_array_copy(world->pool, list(world, WORLD_COURSE));
+        apr_array_copy(world->pool, look(world, WORLD_COURSE, NULL));
     int i, j;
 
-    apr_array_cat(all, list(world, WORLD_OTHER_COURSE));
+    apr_array_cat(all, look(world, WORLD_OTHER_COURSE, NULL));
     for (i = 0; i < all->nelts; i++) {
         const locks_lock_t *one = &APR_ARRAY_IDX(all, i, locks_lock_t);
 

@@ -49,6 +49,9 @@ apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id);
 /** What a course's list shows, as "g1=ann g2=ben" by ascending IDs; "?" if
  *  it cannot be read. */
 const char *world_list(world_t *world, const char *course);
+/** The same of one resource. */
+const char *world_look(world_t *world, const char *course,
+                       const char *resource);
 
 /** Fails the test if a user or a resource has two locks. */
 void world_check(world_t *world);

@@ -392,6 +392,21 @@ START_TEST(a_torn_list_is_read_again)
 }
 END_TEST
 
+START_TEST(one_resource_can_be_looked_at)
+{
+    take("ann", "g1");
+    take("ben", "g2");
+    ck_assert_str_eq(world_look(world, WORLD_COURSE, "g1"), "g1=ann");
+    ck_assert_str_eq(world_look(world, WORLD_COURSE, "g2"), "g2=ben");
+    ck_assert_str_eq(world_look(world, WORLD_COURSE, "g3"), "");
+    ck_assert_str_eq(world_look(world, WORLD_OTHER_COURSE, "g1"), "");
+    world_release(world, "ben", world->lock.id);
+    ck_assert_str_eq(world_look(world, WORLD_COURSE, "g2"), "");
+    world_pass(world, WORLD_TTL);
+    ck_assert_str_eq(world_look(world, WORLD_COURSE, "g1"), "");
+}
+END_TEST
+
 /** The lease of "u1" cannot be read. */
 static void hide_u1(void *baton, const memory_store_operation_t *operation)
 {
@@ -497,6 +512,7 @@ int main(void)
     tcase_add_test(tests,
                    an_index_that_falls_due_meanwhile_is_left_to_the_next);
     tcase_add_test(tests, a_torn_list_is_read_again);
+    tcase_add_test(tests, one_resource_can_be_looked_at);
     tcase_add_test(tests, a_lease_that_only_a_sweep_wants_refuses_nobody);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
