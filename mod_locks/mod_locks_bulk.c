@@ -20,14 +20,17 @@ static void refuse(locks_bulk_t *bulk, int status, const char *message)
     bulk->message = message;
 }
 
-/** Is this JSON in UTF-8, as the request has it? */
+/** May this be JSON in UTF-8 to the application, and nothing else? */
 static int is_json(const request_rec *r)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
     apr_size_t length = type != NULL ? strcspn(type, "; \t") : 0;
     const char *parameters;
 
-    if (type == NULL || length < 5 || strchr(type, ',') != NULL ||
+    if (type == NULL) {
+        return 1;
+    }
+    if (length < 5 || strchr(type, ',') != NULL ||
         (ap_cstr_casecmpn(type, "application/json", length) != 0 &&
          ap_cstr_casecmpn(type + length - 5, "+json", 5) != 0)) {
         return 0;

@@ -10,7 +10,6 @@ from harness import contract, proxy
 from harness.application import Application, Reply
 from harness.database import PERMISSION, Sqlite
 from harness.httpd import MODULES
-from harness.proxy import sequential_trips
 from harness.site import broken_site
 from harness.system import temporary_folder
 
@@ -42,7 +41,6 @@ LOCATION = """
 </Location>
 """
 SHORT = 1.0
-LATENCY = 0.03
 
 
 def locations():
@@ -422,14 +420,9 @@ def test_an_answer_whose_keeping_is_in_doubt_does_no_harm(site, course, user,
 
 
 def cost(site, request):
-    site.proxy.latency = LATENCY
-    try:
-        with site.proxy.recording() as exchanges:
-            answer = request()
-    finally:
-        site.proxy.latency = 0.0
+    answer, trips = site.proxy.trips(request)
     assert answer.status in (200, 201), answer
-    return sequential_trips(exchanges)
+    return trips
 
 
 def test_a_warm_request_takes_no_round_trip_more(site, kind, course):

@@ -6,11 +6,8 @@ import time
 import pytest
 
 from harness import contract
-from harness.proxy import sequential_trips
+from harness.proxy import LATENCY
 from harness.site import broken_site
-
-# Long against what httpd needs between two trips.
-LATENCY = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +24,7 @@ def site():
 
 def cost(site, request):
     """The request's answer and its sequential round trips."""
-    site.proxy.latency = LATENCY
-    try:
-        with site.proxy.recording() as exchanges:
-            answer = request()
-    finally:
-        site.proxy.latency = 0.0
-    trips = sequential_trips(exchanges)
+    answer, trips = site.proxy.trips(request)
     # Nothing else that waits: the trips explain the time.
     assert trips * LATENCY <= answer.elapsed < (trips + 1.9) * LATENCY + 0.1
     return answer, trips

@@ -18,6 +18,9 @@ WRITES = {"set", "add", "replace", "append", "prepend", "cas"}
 READS = {"get", "gets"}
 CHANGES = WRITES | {"delete", "incr", "decr", "touch", "flush_all"}
 
+# Long against what httpd needs between two trips.
+LATENCY = 0.03
+
 
 class HungUp(Exception):
     """One of the two sides closed its connection."""
@@ -278,6 +281,16 @@ class FaultProxy:
         yield record
         with self._lock:
             record.extend(self._seen[start:])
+
+    def trips(self, request):
+        """The request's answer and its sequential round trips."""
+        self.latency = LATENCY
+        try:
+            with self.recording() as exchanges:
+                answer = request()
+        finally:
+            self.latency = 0.0
+        return answer, sequential_trips(exchanges)
 
 
 def sequential_trips(exchanges):
