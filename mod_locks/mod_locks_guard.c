@@ -56,6 +56,16 @@ static int is_on(const locks_guard_t *guard)
            guard->mode == LOCKS_GUARD_REQUIRE;
 }
 
+/** Does the guard look at requests of this method? */
+static int minds(const locks_guard_t *guard, const request_rec *r)
+{
+    if (guard->methods == NULL) {
+        return r->method_number != M_GET && r->method_number != M_OPTIONS &&
+               r->method_number != M_TRACE;
+    }
+    return ap_array_str_contains(guard->methods, r->method);
+}
+
 static int read_target(watch_t *watch, locks_target_t *target, request_rec *r)
 {
     return locks_target_read(target, r) == OK
@@ -289,32 +299,59 @@ static int judge(watch_t *watch, locks_target_t *target)
 
 /* ---- MOVE and COPY ---- */
 
-/** Judges where a MOVE or COPY leads to. */
-static int judge_destination(watch_t *watch)
+/** Where a MOVE or COPY leads to; NULL for other requests. */
+static const char *destination_header(const request_rec *r)
 {
-    const char *header = apr_table_get(watch->r->headers_in, "Destination");
-    request_rec *r;
-    locks_target_t target;
-    int refused;
+    return strcmp(r->method, "MOVE") == 0 || strcmp(r->method, "COPY") == 0
+               ? apr_table_get(r->headers_in, "Destination")
+               : NULL;
+}
 
-    if (header == NULL || (strcmp(watch->r->method, "MOVE") != 0 &&
-                           strcmp(watch->r->method, "COPY") != 0)) {
-        return OK;
+/** Judges a write to what is guarded at the destination. */
+static int judge_destination_target(watch_t *watch, request_rec *r)
+{
+    locks_target_t target;
+    int refused = read_target(watch, &target, r);
+
+    if (refused == OK && watch->op == NULL) {
+        open_operation(watch, &target);
+        refused = identify(watch);
     }
-    r = locks_target_destination(watch->r, header);
-    if (r == NULL) {
-        return refuse(watch, HTTP_BAD_REQUEST,
-                      "Destination must be a URL or an absolute path");
-    }
-    if (!is_on(locks_guard_of(r))) {
-        return OK;
-    }
-    refused = read_target(watch, &target, r);
     if (refused == OK) {
         open_inquiry(watch, &target);
         refused = judge(watch, &target);
     }
     return refused;
+}
+
+/** Judges where a MOVE or COPY leads to, from a guarded location or not. */
+static int judge_destination(watch_t *watch)
+{
+    const char *header = destination_header(watch->r);
+    const locks_guard_t *guard;
+    request_rec *r;
+
+    if (header == NULL) {
+        return OK;
+    }
+    r = locks_target_destination(watch->r, header);
+    if (r == NULL) {
+        return is_on(locks_guard_of(watch->r))
+                   ? refuse(watch, HTTP_BAD_REQUEST,
+                            "Destination must be a URL or an absolute path")
+                   : OK;
+    }
+    guard = locks_guard_of(r);
+    if (!is_on(guard) && !is_on(locks_guard_of(watch->r))) {
+        return OK;
+    }
+    /* The application reads the header as it was sent. */
+    if (!locks_guard_path_is_plain(r->unparsed_uri)) {
+        return refuse_spelling(watch);
+    }
+    return is_on(guard) && minds(guard, watch->r)
+               ? judge_destination_target(watch, r)
+               : OK;
 }
 
 /* ---- The request ---- */
@@ -331,7 +368,6 @@ static int judge_targets(watch_t *watch, locks_target_t *target)
         (refused = judge(watch, target)) == OK) {
         refused = judge_destination(watch);
     }
-    watch->op->store->provider->close(watch->op->store);
     return refused;
 }
 
@@ -384,16 +420,6 @@ static const char *take_lock_id(request_rec *r)
     apr_table_unset(r->headers_in, LOCK_ID);
     apr_table_unset(r->headers_in, LOCK_OWNER);
     return notes->lock_id;
-}
-
-/** Does the guard look at requests of this method? */
-static int minds(const locks_guard_t *guard, const request_rec *r)
-{
-    if (guard->methods == NULL) {
-        return r->method_number != M_GET && r->method_number != M_OPTIONS &&
-               r->method_number != M_TRACE;
-    }
-    return ap_array_str_contains(guard->methods, r->method);
 }
 
 /** A user's ID as a header takes it: what is neither visible ASCII nor a blank
@@ -462,17 +488,20 @@ int locks_guard_handler(request_rec *r)
 {
     const locks_guard_t *guard = locks_guard_of(r);
     watch_t watch = {.r = r};
-    const char *lock_id;
+    int refused;
 
     locks_replay_after_redirect(r);
-    if (!is_on(guard)) {
-        return DECLINED;
+    if (is_on(guard)) {
+        const char *lock_id = take_lock_id(r);
+
+        refused = minds(guard, r) ? judge_request(&watch, lock_id) : OK;
+    } else {
+        refused = judge_destination(&watch);
     }
-    lock_id = take_lock_id(r);
-    if (!minds(guard, r)) {
-        return DECLINED;
+    if (watch.op != NULL) {
+        watch.op->store->provider->close(watch.op->store);
     }
-    if (judge_request(&watch, lock_id) != OK && !lets_through(&watch)) {
+    if (refused != OK && !lets_through(&watch)) {
         return watch.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
                                                : send_refusal(&watch);
     }

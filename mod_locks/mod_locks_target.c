@@ -125,15 +125,24 @@ int locks_target_is_certain(const request_rec *r)
                                     : locks_guard_path_is_plain(sent_path(r));
 }
 
-request_rec *locks_target_destination(request_rec *r, const char *destination)
+/** The path and query of a Destination, which is a URL or an absolute path;
+ *  NULL if it is neither. */
+static const char *destination_path(const char *destination, apr_pool_t *pool)
 {
     apr_uri_t uri;
 
-    if (apr_uri_parse(r->pool, destination, &uri) != APR_SUCCESS ||
-        uri.path == NULL || *uri.path != '/') {
-        return NULL;
+    if (*destination == '/') {
+        return destination;
     }
-    return ap_sub_req_method_uri(
-        "PUT", apr_uri_unparse(r->pool, &uri, APR_URI_UNP_OMITSITEPART), r,
-        NULL);
+    return apr_uri_parse(pool, destination, &uri) == APR_SUCCESS &&
+                   uri.path != NULL && *uri.path == '/'
+               ? apr_uri_unparse(pool, &uri, APR_URI_UNP_OMITSITEPART)
+               : NULL;
+}
+
+request_rec *locks_target_destination(request_rec *r, const char *destination)
+{
+    const char *path = destination_path(destination, r->pool);
+
+    return path != NULL ? ap_sub_req_method_uri("PUT", path, r, NULL) : NULL;
 }

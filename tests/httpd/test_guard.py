@@ -526,6 +526,36 @@ def test_where_it_is_moved_to_counts_too(application, course, anna, ben,
     passed(application, move(anna, "2"), method)
 
 
+@pytest.mark.parametrize("method", ["MOVE", "COPY"])
+def test_it_may_be_moved_from_where_nothing_is_guarded(application, course,
+                                                       anna, ben, method):
+    contract.granted(anna.lock(course, "2"))
+    for path in ("/elsewhere", url("off", course, "1")):
+        def move(who, to):
+            return write(who, path, method, headers=[("Destination", to)])
+        refused(application, move(ben, url("respect", course, "2")),
+                403, "Resource locked")
+        refused(application, move(ben, url("require", course, "1")),
+                428, "Lock required")
+        for to in ("/elsewhere/x", url("respect", course, "1"),
+                   url("some", course, "2"), "x"):
+            passed(application, move(ben, to), method)
+        passed(application, move(anna, url("respect", course, "2")), method)
+
+
+@pytest.mark.parametrize("to", [
+    "/respect/courses/{id}/x/../gadgets/2", "//respect/courses/{id}/gadgets/2",
+    "/respect/courses/{id}%2fgadgets/2",
+    "/respect/courses/{id}/gadgets/2/../../../../../elsewhere"])
+def test_where_it_is_moved_to_is_spelt_for_certain(application, course, anna,
+                                                   ben, to):
+    contract.granted(anna.lock(course, "2"))
+    answer = write(ben, url("respect", course, "1"), "MOVE",
+                   headers=[("Destination", to.replace("{id}", course.id))])
+    assert answer.status == 400, answer
+    assert application.questions == []
+
+
 @pytest.mark.parametrize("destination", ["", "x", "mailto:x", "http://h"])
 def test_where_it_is_moved_to_has_to_be_known(application, course, anna,
                                               destination):
