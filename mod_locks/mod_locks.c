@@ -46,6 +46,8 @@ static void register_hooks(apr_pool_t *pool)
     locks_replay_register_filter();
 
     locks_auth_register(pool);
+    ap_hook_post_perdir_config(locks_guard_remember, NULL, NULL,
+                               APR_HOOK_MIDDLE);
     ap_hook_handler(locks_guard_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(locks_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -162,6 +162,9 @@ typedef struct locks_request_notes_t {
     int session_required;
     /** What is known of the SID. Kept by the first request of a chain. */
     const locks_identity_t *identity;
+    /** The configuration of the location that the URL is in, if writes to it
+     *  are guarded: httpd may exchange it for that of a file. */
+    const void *guarded_location;
     /** The Lock-Id that the client sent, or NULL, once the guard has taken it
      *  away. Kept by the first request of a chain. */
     const char *lock_id;
@@ -405,6 +408,8 @@ void locks_bulk_read(locks_bulk_t *bulk, request_rec *r,
 
 /* ---- The guard (mod_locks_guard.c) ---- */
 
+/** Has the configuration that guards a request stay with it. */
+int locks_guard_remember(request_rec *r);
 /** Refuses a write, or declines: then another handler serves it. */
 int locks_guard_handler(request_rec *r);
 

@@ -138,7 +138,12 @@ void locks_default_server_config(locks_server_config_t *config)
 
 static const locks_location_config_t *location_config(const request_rec *r)
 {
-    return ap_get_module_config(r->per_dir_config, &locks_module);
+    const locks_request_notes_t *notes =
+        ap_get_module_config(r->request_config, &locks_module);
+
+    return notes != NULL && notes->guarded_location != NULL
+               ? notes->guarded_location
+               : ap_get_module_config(r->per_dir_config, &locks_module);
 }
 
 const char *locks_base(const request_rec *r)

@@ -484,6 +484,17 @@ static int send_refusal(const watch_t *watch)
                               strlen(watch->message));
 }
 
+/* FallbackResource and MultiViews put a file in the place of the request,
+ * with the configuration of that file's URL: then this still counts. */
+int locks_guard_remember(request_rec *r)
+{
+    if (is_on(locks_guard_of(r))) {
+        locks_request_notes(r)->guarded_location =
+            ap_get_module_config(r->per_dir_config, &locks_module);
+    }
+    return DECLINED;
+}
+
 int locks_guard_handler(request_rec *r)
 {
     const locks_guard_t *guard = locks_guard_of(r);

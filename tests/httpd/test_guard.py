@@ -51,6 +51,7 @@ PLACES = {
 }
 # What serves it without a proxy.
 LOCAL = """
+TypesConfig /dev/null
 <Directory "{folder}/htdocs/dav">
     Dav On
 </Directory>
@@ -75,6 +76,25 @@ ScriptAlias "/cgi/" "{folder}/cgi/"
 <Directory "{folder}/htdocs/front">
     RewriteEngine on
     RewriteRule "^" "/cgi/write" [L]
+</Directory>
+<LocationMatch "^/fallback/(?<course>[^/]+)/(?<gadget>[^/]+)">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+</LocationMatch>
+<Directory "{folder}/htdocs/fallback">
+    FallbackResource /cgi/write
+</Directory>
+<LocationMatch "^/views/show/(?<course>[^/]+)/(?<gadget>[^/]+)">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
+</LocationMatch>
+<Directory "{folder}/htdocs/views">
+    Options +MultiViews +ExecCGI
+    MultiviewsMatch Any
+    AcceptPathInfo On
+    <Files "show.cgi">
+        SetHandler cgi-script
+    </Files>
 </Directory>
 """
 SCRIPT = """#!/bin/sh
@@ -122,7 +142,8 @@ def site(application):
     to = f'"http://127.0.0.1:{application.port}'
     pass_on = (f'ProxyPass "/locks" !\nProxyPass "/raw" {to}/raw" nocanon\n'
                f'ProxyPass "/dav" !\nProxyPass "/cgi" !\n'
-               f'ProxyPass "/front" !\nProxyPass "/" {to}/"\n')
+               f'ProxyPass "/front" !\nProxyPass "/fallback" !\n'
+               f'ProxyPass "/views" !\nProxyPass "/" {to}/"\n')
     with broken_site(
             location=pass_on + LOCATION + LOCAL + "".join(
                 GUARDED.replace("{name}", name)
@@ -133,15 +154,17 @@ def site(application):
                 for name, (mode, pointer) in BULKS.items()),
             vhosts={"brief": f"LocksTTL {LEASE:.0f}s\nProtocols h2c http/1.1"}, timeout="500ms",
             modules=(*MODULES, "proxy", "proxy_http", "dav", "dav_fs",
-                     "cgid")) as site:
+                     "cgid", "mime", "negotiation")) as site:
         site.httpd.write_users("anna")
-        for name in ("dav", "cgi", "htdocs/dav", "htdocs/front"):
+        for name in ("dav", "cgi", "htdocs/dav", "htdocs/front",
+                     "htdocs/fallback", "htdocs/views"):
             folder = site.httpd.folder / name
             folder.mkdir()
             folder.chmod(0o777)
-        script = site.httpd.folder / "cgi" / "write"
-        script.write_text(SCRIPT)
-        script.chmod(0o755)
+        for name in ("cgi/write", "htdocs/views/show.cgi"):
+            script = site.httpd.folder / name
+            script.write_text(SCRIPT)
+            script.chmod(0o755)
         yield site
 
 
@@ -793,6 +816,17 @@ def test_a_script_behind_a_redirect(site, course, anna, ben):
     answer = write(anna, path, "POST", body, [JSON])
     assert answer.body == (
         f"POST {lock['id']} {anna.user_id} ".encode() + body), answer
+
+
+@pytest.mark.parametrize("path", ["/fallback/{id}/1", "/views/show/{id}/1"])
+def test_a_script_in_the_place_of_what_is_not_there(site, course, anna, ben,
+                                                    path):
+    """FallbackResource and MultiViews exchange a request's configuration."""
+    lock = contract.granted(anna.lock(course, "1"))
+    path = path.replace("{id}", course.id)
+    contract.error(write(ben, path, "POST"), 403, "Resource locked")
+    answer = write(anna, path, "POST", b"text")
+    assert answer.body == f"POST {lock['id']} {anna.user_id} text".encode()
 
 
 def test_http2(application, site, course, anna, ben):
