@@ -2,6 +2,7 @@
 """LocksGuard: writes to what another user has locked reach no application."""
 
 import base64
+import hmac
 import json
 import subprocess
 import time
@@ -108,6 +109,18 @@ PLACE = """
     LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
     ProxyPass    "http://127.0.0.1:{port}"
 </LocationMatch>
+"""
+OPENID_KEY = "a-key-of-thirty-two-bytes-or-more"
+OPENID = """
+OIDCOAuthVerifySharedKeys "plain##{key}"
+OIDCOAuthRemoteUserClaim sub
+<Location "/">
+    AuthType oauth20
+    Require valid-user
+</Location>
+<Location "/index.html">
+    Require all granted
+</Location>
 """
 SLOW = """
 ProxyPass "/api" "http://127.0.0.1:{port}/api"
@@ -869,6 +882,36 @@ def test_passwords_in_front(application, site, course, ben):
     # Ben's session counts, not the password.
     refused(application, write(ben, path, headers=[token]),
             403, "Resource locked")
+
+
+def token_of(user):
+    """A JSON Web Token (RFC 7519) of this user, as the site's identity
+    provider would sign it."""
+    def part(value):
+        text = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return base64.urlsafe_b64encode(text).rstrip(b"=")
+    signed = part({"alg": "HS256", "typ": "JWT"}) + b"." + part(
+        {"sub": user, "iat": int(time.time()), "exp": int(time.time()) + 600})
+    return (signed + b"." + part(
+        hmac.digest(OPENID_KEY.encode(), signed, "sha256"))).decode()
+
+
+def test_mod_auth_openidc_in_front():
+    with Recorder() as application, running_site(
+            modules=(*MODULES, "proxy", "proxy_http", "auth_openidc"),
+            location=LOCATION + PLACE.replace("{port}", str(application.port))
+            + OPENID.replace("{key}", OPENID_KEY)) as site:
+        course = site.course("1")
+        site.permit(course, "anna", "ben")
+        anna, ben = (site.client(headers=[
+            ("Authorization", f"Bearer {token_of(name)}")])
+            for name in ("anna", "ben"))
+        contract.granted(anna.lock(course, "1"), owner="anna")
+        path = f"/courses/{course.id}/gadgets/1"
+        refused(application, write(ben, path), 403, "Resource locked")
+        headers = passed(application, write(anna, path))
+        assert headers["Lock-Owner"] == "anna"
+        assert write(nobody(site), path).status == 401
 
 
 def test_an_invalid_session_holds_nothing(application, site, course, anna):
