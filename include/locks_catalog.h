@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define LOCKS_CATALOG_PROVIDER_GROUP "locks_catalog"
-#define LOCKS_CATALOG_PROVIDER_VERSION "0"
+#define LOCKS_CATALOG_PROVIDER_VERSION "1"
 
 /** httpd's request; include httpd.h to look inside. */
 struct request_rec;

@@ -171,24 +171,35 @@ static int has_odd_characters(const char *name)
     return strpbrk(name, ";%\\/?#") != NULL;
 }
 
-int locks_guard_course_is_doubtful(const char *key)
+/** Is this a number, but not in its usual form: "007", "+7", "7.0", " 7"? */
+static int is_odd_number(const char *name)
 {
-    /* This looks like a course ID, and may be read as a number. */
-    if (*key == '0' && key[1] != '\0' &&
-        key[strspn(key, "0123456789")] == '\0') {
-        return 1;
-    }
-    if (locks_course_key_valid(key)) {
+    const char *digits = name + strspn(name, " \t+-");
+    const char *rest = digits + strspn(digits, "0123456789");
+
+    if (rest == digits) {
         return 0;
     }
-    return has_odd_characters(key) || apr_isdigit(key[strspn(key, " \t+-")]);
+    rest += *rest == '.' ? 1 + strspn(rest + 1, "0123456789") : 0;
+    rest += strspn(rest, " \t");
+    if (*rest != '\0') {
+        return 0;
+    }
+    digits = name + (*name == '-');
+    return digits[strspn(digits, "0123456789")] != '\0' ||
+           (*digits == '0' && (digits[1] != '\0' || *name == '-'));
+}
+
+int locks_guard_course_is_doubtful(const char *key)
+{
+    return has_odd_characters(key) || is_odd_number(key);
 }
 
 int locks_guard_gadget_is_doubtful(const char *gadget)
 {
     apr_size_t length = strlen(gadget);
 
-    return has_odd_characters(gadget) ||
+    return has_odd_characters(gadget) || is_odd_number(gadget) ||
            (length > 0 &&
             (apr_isspace(*gadget) || apr_isspace(gadget[length - 1])));
 }

@@ -285,19 +285,34 @@ int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
 
 /* ---- What the catalog knows (mod_locks_inquiry.c) ---- */
 
-/** What a request asks the catalog about: first the course, then the other
- *  two, with its ID. */
+/** What a request asks the catalog about: first the course, then the others,
+ *  with its ID. */
 typedef struct locks_inquiry_t {
     request_rec *r;
     locks_operation_t *op;
-    const locks_claim_t *claim;
-    /** As the client wrote them; the gadget may be NULL. */
+    /** As the client wrote it. */
     const char *course_key;
-    const char *gadget;
+    /** Whose answers may serve, in words; NULL if none are kept. */
+    const char *scope;
+    /** Who asks, in words. */
+    const char *asker;
+    /** Are new answers kept too? Each costs a round trip. */
+    int keeps_new;
 } locks_inquiry_t;
 
-/** Has the kept answers read ahead. */
-void locks_inquiry_ahead(const locks_inquiry_t *inquiry);
+/** Opens an inquiry into a course. */
+void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
+                        locks_operation_t *op, const locks_claim_t *claim,
+                        const char *course_key);
+
+/** @name What will be asked
+ * Has the kept answers read ahead.
+ * @{ */
+void locks_inquiry_expect_course(const locks_inquiry_t *inquiry);
+void locks_inquiry_expect_access(const locks_inquiry_t *inquiry);
+void locks_inquiry_expect_gadget(const locks_inquiry_t *inquiry,
+                                 const char *gadget);
+/** @} */
 
 /** @name Questions
  * What a kept answer says, or else the catalog; results are those of
@@ -310,7 +325,7 @@ apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id);
 apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id,
-                                  const char **canonical);
+                                  const char *gadget, const char **canonical);
 /** @} */
 
 /* ---- Requests of other sites (mod_locks_origin.c) ---- */

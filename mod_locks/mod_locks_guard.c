@@ -30,7 +30,10 @@ typedef struct watch_t {
     request_rec *r;
     locks_claim_t claim;
     locks_caller_t caller;
+    /** NULL until the store is asked. */
     locks_operation_t *op;
+    /** Is it known who the requester is, or that it is nobody? */
+    int is_identified;
     /** The requester's lock on what the URL names, or NULL. */
     const locks_lock_t *own;
     int status;
@@ -108,43 +111,37 @@ static void open_operation(watch_t *watch, locks_target_t *target)
     }
 }
 
-/** Names the kept answers that the first round trip is to read. */
+/** Names the kept answers that the first round trip is to read. Those of a
+ *  body are not kept anew: a round trip for each would use up what the store
+ *  may take of a request. */
 static void open_inquiry(const watch_t *watch, locks_target_t *target)
 {
-    int i = 0;
+    int i;
 
-    target->inquiry = (locks_inquiry_t){.r = target->r,
-                                        .op = watch->op,
-                                        .claim = &watch->claim,
-                                        .course_key = target->course_key};
-    if (!locks_course_key_valid(target->course_key)) {
-        return;
+    locks_inquiry_open(&target->inquiry, target->r, watch->op, &watch->claim,
+                       target->course_key);
+    locks_inquiry_expect_course(&target->inquiry);
+    for (i = 0; target->gadgets != NULL && i < target->gadgets->nelts; i++) {
+        locks_inquiry_expect_gadget(
+            &target->inquiry, APR_ARRAY_IDX(target->gadgets, i, const char *));
     }
-    do {
-        if (target->gadgets != NULL && i < target->gadgets->nelts) {
-            target->inquiry.gadget =
-                APR_ARRAY_IDX(target->gadgets, i, const char *);
-        }
-        locks_inquiry_ahead(&target->inquiry);
-    } while (target->gadgets != NULL && ++i < target->gadgets->nelts);
+    target->inquiry.keeps_new = target->inquiry.keeps_new && !target->is_bulk;
 }
 
-static int identify(watch_t *watch)
+/** Finds out who writes; whoever it is not, or is nobody, holds nothing. */
+static void identify(watch_t *watch)
 {
+    int status = OK;
+
     locks_ahead_read(watch->op);
-    if (watch->claim.sid == NULL && watch->claim.user == NULL) {
-        return OK;
+    if (watch->claim.sid != NULL || watch->claim.user != NULL) {
+        status = locks_caller_judge(&watch->caller, &watch->claim, watch->op,
+                                    watch->r);
     }
-    switch (locks_caller_judge(&watch->caller, &watch->claim, watch->op,
-                               watch->r)) {
-    case OK:
-        return OK;
-    case HTTP_UNAUTHORIZED:
+    if (status != OK) {
         memset(&watch->caller, 0, sizeof(watch->caller));
-        return OK;
-    default:
-        return in_doubt(watch, "Lock store unavailable");
     }
+    watch->is_identified = status == OK || status == HTTP_UNAUTHORIZED;
 }
 
 /* ---- Judging ---- */
@@ -160,12 +157,13 @@ static void add_once(apr_array_header_t *resources, const char *resource)
 static int refuse_spelling(watch_t *watch)
 {
     return refuse(watch, HTTP_BAD_REQUEST,
-                  "The path does not name its subject for certain");
+                  "What is written is not named for certain");
 }
 
 /** Finds a course's gadgets as locks know them; those that do not exist are
  *  left out. */
-static apr_status_t find_gadgets(const watch_t *watch, locks_target_t *target,
+static apr_status_t find_gadgets(const watch_t *watch,
+                                 const locks_target_t *target,
                                  const char *course,
                                  apr_array_header_t **resources)
 {
@@ -176,19 +174,18 @@ static apr_status_t find_gadgets(const watch_t *watch, locks_target_t *target,
     *resources = apr_array_make(watch->r->pool, target->gadgets->nelts,
                                 sizeof(canonical));
     for (i = 0; i < target->gadgets->nelts; i++) {
-        target->inquiry.gadget =
-            APR_ARRAY_IDX(target->gadgets, i, const char *);
-        rv = locks_resource_id_valid(target->inquiry.gadget)
+        const char *gadget = APR_ARRAY_IDX(target->gadgets, i, const char *);
+
+        rv = locks_resource_id_valid(gadget)
                  ? locks_inquiry_gadget(&target->inquiry,
-                                        watch->caller.principal, course,
+                                        watch->caller.principal, course, gadget,
                                         &canonical)
                  : APR_NOTFOUND;
         if (rv == APR_SUCCESS) {
             add_once(*resources, canonical);
         } else if (rv != APR_NOTFOUND) {
             return rv;
-        } else if (!target->is_bulk &&
-                   locks_guard_gadget_is_doubtful(target->inquiry.gadget)) {
+        } else if (locks_guard_gadget_is_doubtful(gadget)) {
             return APR_EINVAL;
         }
     }
@@ -198,7 +195,7 @@ static apr_status_t find_gadgets(const watch_t *watch, locks_target_t *target,
 /** Finds what the write is to as locks know it.
  *  @param resources set to what to look for: NULL for the whole course
  *  @return OK, DECLINED if there is no such course, or a refusal */
-static int find_subject(watch_t *watch, locks_target_t *target,
+static int find_subject(watch_t *watch, const locks_target_t *target,
                         const char **course, apr_array_header_t **resources)
 {
     apr_status_t rv =
@@ -267,15 +264,19 @@ static int judge_locks(watch_t *watch, const locks_target_t *target,
     }
 }
 
-/** Judges a write to one target. */
-static int judge(watch_t *watch, locks_target_t *target)
+/** Judges a write by what the catalog and the store say. */
+static int ask_stores(watch_t *watch, const locks_target_t *target)
 {
     apr_array_header_t *resources;
     apr_array_header_t *locks;
     apr_time_t time;
     const char *course;
-    int refused = find_subject(watch, target, &course, &resources);
+    int refused;
 
+    if (!watch->is_identified) {
+        return in_doubt(watch, "Lock store unavailable");
+    }
+    refused = find_subject(watch, target, &course, &resources);
     if (refused == DECLINED) {
         /* What does not exist is for the application to refuse, and no lock
          * is on it. */
@@ -297,6 +298,30 @@ static int judge(watch_t *watch, locks_target_t *target)
     return judge_locks(watch, target, resources, locks);
 }
 
+/** Judges a write to one target. Where nobody can tell, its location says
+ *  what to do. */
+static int judge(watch_t *watch, locks_target_t *target)
+{
+    int refused;
+
+    if (watch->op == NULL) {
+        open_operation(watch, target);
+        open_inquiry(watch, target);
+        identify(watch);
+    } else {
+        open_inquiry(watch, target);
+    }
+    refused = ask_stores(watch, target);
+    if (refused != HTTP_SERVICE_UNAVAILABLE || target->guard->fails_open != 1) {
+        return refused;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, watch->r,
+                  "locks: %s %s was let through unguarded, as "
+                  "LocksGuardFailure open has it: %s",
+                  watch->r->method, watch->r->uri, watch->message);
+    return OK;
+}
+
 /* ---- MOVE and COPY ---- */
 
 /** Where a MOVE or COPY leads to; NULL for other requests. */
@@ -313,15 +338,7 @@ static int judge_destination_target(watch_t *watch, request_rec *r)
     locks_target_t target;
     int refused = read_target(watch, &target, r);
 
-    if (refused == OK && watch->op == NULL) {
-        open_operation(watch, &target);
-        refused = identify(watch);
-    }
-    if (refused == OK) {
-        open_inquiry(watch, &target);
-        refused = judge(watch, &target);
-    }
-    return refused;
+    return refused == OK ? judge(watch, &target) : refused;
 }
 
 /** Judges where a MOVE or COPY leads to, from a guarded location or not. */
@@ -356,21 +373,6 @@ static int judge_destination(watch_t *watch)
 
 /* ---- The request ---- */
 
-/** Asks the stores about what the request's URL names, and where it leads
- *  to. */
-static int judge_targets(watch_t *watch, locks_target_t *target)
-{
-    int refused;
-
-    open_operation(watch, target);
-    open_inquiry(watch, target);
-    if ((refused = identify(watch)) == OK &&
-        (refused = judge(watch, target)) == OK) {
-        refused = judge_destination(watch);
-    }
-    return refused;
-}
-
 /** Judges the request, unless it comes by again after a redirect. */
 static int judge_request(watch_t *watch, const char *lock_id)
 {
@@ -398,7 +400,9 @@ static int judge_request(watch_t *watch, const char *lock_id)
         watch->own = notes->passed_lock;
         return OK;
     }
-    refused = judge_targets(watch, &target);
+    if ((refused = judge(watch, &target)) == OK) {
+        refused = judge_destination(watch);
+    }
     /* What a subrequest knows does not live as long as the first one. */
     if (refused == OK && watch->r->main == NULL) {
         notes->passed = text;
@@ -407,19 +411,49 @@ static int judge_request(watch_t *watch, const char *lock_id)
     return refused;
 }
 
+/** The names of our headers as the client may have written them: there are
+ *  applications that take an underscore for a hyphen. */
+static const char *const ours[] = {LOCK_ID, LOCK_OWNER, "Lock_Id",
+                                   "Lock_Owner"};
+
 /** Takes what the client wrote under our names: it counts for nothing behind
  *  us. A redirect within httpd comes by again, with what we wrote. */
 static const char *take_lock_id(request_rec *r)
 {
     locks_request_notes_t *notes = locks_request_notes(locks_first_request(r));
+    apr_size_t i;
 
     if (!notes->lock_id_taken) {
         notes->lock_id_taken = 1;
         notes->lock_id = apr_table_get(r->headers_in, LOCK_ID);
     }
-    apr_table_unset(r->headers_in, LOCK_ID);
-    apr_table_unset(r->headers_in, LOCK_OWNER);
+    for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        apr_table_unset(r->headers_in, ours[i]);
+    }
     return notes->lock_id;
+}
+
+/** Takes our names out of Connection (RFC 9110, section 7.6.1): mod_proxy
+ *  would not send on what it names. */
+static void send_on_ours(request_rec *r)
+{
+    const char *connection = apr_table_get(r->headers_in, "Connection");
+    const char *rest = "";
+    char *option;
+    char *last;
+
+    if (connection == NULL || ap_strcasestr(connection, "lock") == NULL) {
+        return;
+    }
+    for (option = apr_strtok(apr_pstrdup(r->pool, connection), ", \t", &last);
+         option != NULL; option = apr_strtok(NULL, ", \t", &last)) {
+        if (ap_cstr_casecmp(option, LOCK_ID) != 0 &&
+            ap_cstr_casecmp(option, LOCK_OWNER) != 0) {
+            rest = apr_pstrcat(r->pool, rest, *rest != '\0' ? ", " : "", option,
+                               NULL);
+        }
+    }
+    apr_table_setn(r->headers_in, "Connection", rest);
 }
 
 /** A user's ID as a header takes it: what is neither visible ASCII nor a blank
@@ -449,26 +483,13 @@ static void tell_application(const watch_t *watch)
     request_rec *r = watch->r;
 
     if (watch->own != NULL) {
+        send_on_ours(r);
         apr_table_setn(
             r->headers_in, LOCK_ID,
             apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, watch->own->id));
         apr_table_setn(r->headers_in, LOCK_OWNER,
                        header_value(watch->own->owner, r->pool));
     }
-}
-
-/** Does the site prefer a write that may do harm to none? */
-static int lets_through(const watch_t *watch)
-{
-    if (watch->status != HTTP_SERVICE_UNAVAILABLE ||
-        locks_guard_of(watch->r)->fails_open != 1) {
-        return 0;
-    }
-    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, watch->r,
-                  "locks: %s %s was let through unguarded, as "
-                  "LocksGuardFailure open has it: %s",
-                  watch->r->method, watch->r->uri, watch->message);
-    return 1;
 }
 
 /** Sends a refusal. httpd closes the connection of a client that waits for
@@ -512,9 +533,11 @@ int locks_guard_handler(request_rec *r)
     if (watch.op != NULL) {
         watch.op->store->provider->close(watch.op->store);
     }
-    if (refused != OK && !lets_through(&watch)) {
-        return watch.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
-                                               : send_refusal(&watch);
+    if (refused == AP_FILTER_ERROR) {
+        return AP_FILTER_ERROR;
+    }
+    if (refused != OK) {
+        return send_refusal(&watch);
     }
     tell_application(&watch);
     return DECLINED;

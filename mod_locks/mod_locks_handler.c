@@ -146,16 +146,17 @@ static int require_user(exchange_t *exchange)
 static void expect_course(exchange_t *exchange, const char *key,
                           const char *gadget)
 {
-    exchange->inquiry = (locks_inquiry_t){.r = exchange->r,
-                                          .op = exchange->op,
-                                          .claim = &exchange->claim,
-                                          .course_key = key,
-                                          .gadget = gadget};
+    locks_inquiry_t *inquiry = &exchange->inquiry;
+
+    locks_inquiry_open(inquiry, exchange->r, exchange->op, &exchange->claim,
+                       key);
     if (locks_course_id_valid(key)) {
         locks_ahead_slots(exchange->op, key);
     }
-    if (locks_course_key_valid(key)) {
-        locks_inquiry_ahead(&exchange->inquiry);
+    locks_inquiry_expect_course(inquiry);
+    locks_inquiry_expect_access(inquiry);
+    if (gadget != NULL) {
+        locks_inquiry_expect_gadget(inquiry, gadget);
     }
 }
 
@@ -324,7 +325,7 @@ static int find_gadget(exchange_t *exchange, const char *course,
     return judge_found(exchange,
                        locks_inquiry_gadget(&exchange->inquiry,
                                             exchange->caller.principal, course,
-                                            canonical),
+                                            gadget, canonical),
                        "Gadget", gadget, strlen(gadget));
 }
 

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "locks_request.h"
+
 APLOG_USE_MODULE(locks);
 
 /** What is asked. */
@@ -23,15 +25,21 @@ static const char *const names[] = {
     [ASK_GADGET] = "gadget",
 };
 
+/** A question: about a gadget, or with NULL in its place. */
+typedef struct question_t {
+    ask_e ask;
+    const char *gadget;
+} question_t;
+
 /** Are answers kept at all? What is told to somebody without a name may be
  *  for the next one to hear or not. */
-static int keeps_answers(const locks_inquiry_t *inquiry)
+static int keeps_answers(request_rec *r, const locks_claim_t *claim)
 {
-    const locks_cache_t *cache = locks_cache(inquiry->r);
-    int has_name = inquiry->claim->sid != NULL || inquiry->claim->user != NULL;
+    const locks_cache_t *cache = locks_cache(r);
+    int has_name = claim->sid != NULL || claim->user != NULL;
 
     return (cache->positive > 0 || cache->negative > 0) &&
-           (has_name || !locks_catalog(inquiry->r)->personal);
+           (has_name || !locks_catalog(r)->personal);
 }
 
 /** Whose answers the kept ones are: those of one virtual host and catalog.
@@ -40,24 +48,40 @@ static const char *scope_of(request_rec *r)
 {
     const locks_catalog_provider_t *catalog = locks_catalog(r);
     const server_rec *server = r->server;
-
-    return apr_psprintf(
+    const char *text = apr_psprintf(
         r->pool, "%s\n%s:%u\n%s\n%s",
         server->server_hostname != NULL ? server->server_hostname : "",
         server->addrs->virthost, server->addrs->host_port,
         locks_catalog_name(r), catalog->scope != NULL ? catalog->scope(r) : "");
+
+    return locks_digest(text, r->pool);
 }
 
 /** Who asks, as far as the request says so. */
-static const char *asker_of(const locks_inquiry_t *inquiry)
+static const char *asker_of(const locks_claim_t *claim, apr_pool_t *pool)
 {
-    apr_pool_t *pool = inquiry->r->pool;
-    const locks_claim_t *claim = inquiry->claim;
+    if (claim->sid != NULL) {
+        /* The SID is a secret, which has no place in more records than its
+         * own. */
+        return apr_pstrcat(pool, "SID ", locks_digest(claim->sid, pool), NULL);
+    }
+    return claim->user != NULL ? apr_pstrcat(pool, "user ", claim->user, NULL)
+                               : "nobody";
+}
 
-    /* The SID is a secret, which has no place in more records than its own. */
-    return claim->sid != NULL
-               ? apr_pstrcat(pool, "SID ", locks_digest(claim->sid, pool), NULL)
-               : apr_pstrcat(pool, "user ", claim->user, NULL);
+void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
+                        locks_operation_t *op, const locks_claim_t *claim,
+                        const char *course_key)
+{
+    memset(inquiry, 0, sizeof(*inquiry));
+    inquiry->r = r;
+    inquiry->op = op;
+    inquiry->course_key = course_key;
+    if (locks_course_key_valid(course_key) && keeps_answers(r, claim)) {
+        inquiry->scope = scope_of(r);
+        inquiry->asker = asker_of(claim, r->pool);
+        inquiry->keeps_new = 1;
+    }
 }
 
 /** Does the answer depend on who asks? */
@@ -67,48 +91,57 @@ static int is_personal(const locks_inquiry_t *inquiry, ask_e ask)
 }
 
 /** What is asked, in words that no other question has. */
-static const char *question_of(const locks_inquiry_t *inquiry, ask_e ask)
+static const char *words_of(const locks_inquiry_t *inquiry,
+                            const question_t *question)
 {
-    request_rec *r = inquiry->r;
-
-    return apr_pstrcat(r->pool, names[ask], "\n",
-                       locks_digest(scope_of(r), r->pool), "\n",
-                       is_personal(inquiry, ask) ? asker_of(inquiry) : "anyone",
-                       "\n", inquiry->course_key,
-                       ask == ASK_GADGET ? "\n" : NULL, inquiry->gadget, NULL);
+    return apr_pstrcat(
+        inquiry->r->pool, names[question->ask], "\n", inquiry->scope, "\n",
+        is_personal(inquiry, question->ask) ? inquiry->asker : "anyone", "\n",
+        inquiry->course_key, question->gadget != NULL ? "\n" : NULL,
+        question->gadget, NULL);
 }
 
-static const char *key_of(const locks_inquiry_t *inquiry, const char *question)
+static const char *key_of(const locks_inquiry_t *inquiry, const char *words)
 {
-    return locks_finding_key(inquiry->op->rules->prefix, question,
+    return locks_finding_key(inquiry->op->rules->prefix, words,
                              inquiry->r->pool);
 }
 
-void locks_inquiry_ahead(const locks_inquiry_t *inquiry)
+static void expect(const locks_inquiry_t *inquiry, const question_t *question)
 {
-    static const ask_e all[] = {ASK_COURSE, ASK_ACCESS, ASK_GADGET};
-    apr_size_t count = inquiry->gadget != NULL ? 3 : 2;
-    apr_size_t i;
-
-    if (!keeps_answers(inquiry)) {
-        return;
-    }
-    for (i = 0; i < count; i++) {
+    if (inquiry->scope != NULL) {
         locks_ahead_key(inquiry->op,
-                        key_of(inquiry, question_of(inquiry, all[i])));
+                        key_of(inquiry, words_of(inquiry, question)));
     }
 }
 
+void locks_inquiry_expect_course(const locks_inquiry_t *inquiry)
+{
+    expect(inquiry, &(question_t){ASK_COURSE, NULL});
+}
+
+void locks_inquiry_expect_access(const locks_inquiry_t *inquiry)
+{
+    expect(inquiry, &(question_t){ASK_ACCESS, NULL});
+}
+
+void locks_inquiry_expect_gadget(const locks_inquiry_t *inquiry,
+                                 const char *gadget)
+{
+    expect(inquiry, &(question_t){ASK_GADGET, gadget});
+}
+
 /** Asks the catalog itself.
- *  @param wanted says what is asked, for whom and in which course; gets the
- *                result and the ID */
-static apr_status_t ask_catalog(const locks_inquiry_t *inquiry, ask_e ask,
+ *  @param wanted says for whom and in which course; gets the result and the
+ *                ID */
+static apr_status_t ask_catalog(const locks_inquiry_t *inquiry,
+                                const question_t *question,
                                 locks_finding_t *wanted, const char *principal)
 {
     const locks_catalog_provider_t *catalog = locks_catalog(inquiry->r);
     apr_status_t rv;
 
-    switch (ask) {
+    switch (question->ask) {
     case ASK_COURSE:
         rv = catalog->course(&wanted->id, inquiry->r, inquiry->course_key,
                              principal);
@@ -118,7 +151,7 @@ static apr_status_t ask_catalog(const locks_inquiry_t *inquiry, ask_e ask,
         break;
     default:
         rv = catalog->gadget(&wanted->id, inquiry->r, wanted->course,
-                             inquiry->gadget, principal);
+                             question->gadget, principal);
     }
     wanted->result = rv == APR_SUCCESS    ? LOCKS_FOUND
                      : rv == APR_NOTFOUND ? LOCKS_FOUND_NOT
@@ -181,16 +214,18 @@ static void keep(const locks_inquiry_t *inquiry, const locks_finding_t *finding,
 }
 
 /** Asks the catalog, and keeps what it answers. */
-static apr_status_t ask_and_keep(const locks_inquiry_t *inquiry, ask_e ask,
+static apr_status_t ask_and_keep(const locks_inquiry_t *inquiry,
+                                 const question_t *question,
                                  locks_finding_t *wanted, const char *principal,
                                  const locks_store_item_t *before)
 {
     apr_time_t asked = apr_time_now();
-    apr_status_t rv = ask_catalog(inquiry, ask, wanted, principal);
+    apr_status_t rv = ask_catalog(inquiry, question, wanted, principal);
     apr_interval_time_t lifetime = lifetime_of(inquiry, wanted);
 
     wanted->until = asked + lifetime;
-    if ((rv == APR_SUCCESS || rv == APR_NOTFOUND || rv == APR_EACCES) &&
+    if (inquiry->keeps_new &&
+        (rv == APR_SUCCESS || rv == APR_NOTFOUND || rv == APR_EACCES) &&
         (before->status == LOCKS_STORE_DONE ||
          before->status == LOCKS_STORE_ABSENT) &&
         apr_time_now() < wanted->until) {
@@ -200,37 +235,37 @@ static apr_status_t ask_and_keep(const locks_inquiry_t *inquiry, ask_e ask,
 }
 
 /** Answers a question. */
-static apr_status_t find(const locks_inquiry_t *inquiry, ask_e ask,
-                         const char *principal, const char *course,
-                         const char **id)
+static apr_status_t find(const locks_inquiry_t *inquiry,
+                         const question_t *question, const char *principal,
+                         const char *course, const char **id)
 {
     static const apr_status_t results[] = {
         [LOCKS_FOUND_NOT] = APR_NOTFOUND,
         [LOCKS_FOUND] = APR_SUCCESS,
         [LOCKS_FOUND_BARRED] = APR_EACCES,
     };
+    int personal = is_personal(inquiry, question->ask);
     locks_finding_t wanted = {
-        .principal =
-            principal != NULL && is_personal(inquiry, ask) ? principal : "",
+        .principal = principal != NULL && personal ? principal : "",
         .course = course,
         .id = ""};
     locks_finding_t kept;
     locks_store_item_t item = {.key = NULL};
     apr_status_t rv;
 
-    if (!keeps_answers(inquiry)) {
-        rv = ask_catalog(inquiry, ask, &wanted, principal);
+    if (inquiry->scope == NULL) {
+        rv = ask_catalog(inquiry, question, &wanted, principal);
         *id = wanted.id;
         return rv;
     }
-    wanted.question = question_of(inquiry, ask);
+    wanted.question = words_of(inquiry, question);
     item.key = key_of(inquiry, wanted.question);
     locks_read(inquiry->op, &item, 1);
     if (answers(inquiry, &wanted, &kept, &item)) {
         *id = kept.id;
         return results[kept.result];
     }
-    rv = ask_and_keep(inquiry, ask, &wanted, principal, &item);
+    rv = ask_and_keep(inquiry, question, &wanted, principal, &item);
     *id = wanted.id;
     return rv;
 }
@@ -238,7 +273,8 @@ static apr_status_t find(const locks_inquiry_t *inquiry, ask_e ask,
 apr_status_t locks_inquiry_course(const locks_inquiry_t *inquiry,
                                   const char *principal, const char **course_id)
 {
-    return find(inquiry, ASK_COURSE, principal, "", course_id);
+    return find(inquiry, &(question_t){ASK_COURSE, NULL}, principal, "",
+                course_id);
 }
 
 apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
@@ -246,12 +282,14 @@ apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
 {
     const char *nothing;
 
-    return find(inquiry, ASK_ACCESS, principal, course_id, &nothing);
+    return find(inquiry, &(question_t){ASK_ACCESS, NULL}, principal, course_id,
+                &nothing);
 }
 
 apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id,
-                                  const char **canonical)
+                                  const char *gadget, const char **canonical)
 {
-    return find(inquiry, ASK_GADGET, principal, course_id, canonical);
+    return find(inquiry, &(question_t){ASK_GADGET, gadget}, principal,
+                course_id, canonical);
 }

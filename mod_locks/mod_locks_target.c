@@ -73,12 +73,13 @@ int locks_target_read(locks_target_t *target, request_rec *r)
 
 const char *locks_target_text(const locks_target_t *target, apr_pool_t *pool)
 {
-    return apr_pstrcat(
-        pool, target->guard->mode == LOCKS_GUARD_REQUIRE ? "!" : "",
-        target->course_key, "\n",
-        target->gadgets != NULL ? apr_array_pstrcat(pool, target->gadgets, '\n')
-                                : NULL,
-        NULL);
+    /* The number tells a body that names nothing from the whole course. */
+    return apr_psprintf(pool, "%d %d %s\n%s", (int)target->guard->mode,
+                        target->gadgets != NULL ? target->gadgets->nelts : -1,
+                        target->course_key,
+                        target->gadgets != NULL
+                            ? apr_array_pstrcat(pool, target->gadgets, '\n')
+                            : "");
 }
 
 /** Does the application read the path as httpd does? mod_proxy sends it so,

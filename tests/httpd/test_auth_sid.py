@@ -60,6 +60,11 @@ Listen 127.0.0.1:{port}
 <VirtualHost 127.0.0.1:{port}>
     Header always set X-Backend-Saw "expr=%{HTTP:X-User}"
 </VirtualHost>
+ScriptAlias "/script" "{folder}/script"
+<Location "/script">
+    AuthType SID
+    Require valid-user
+</Location>
 <Location "/pages">
     AuthType SID
     Require locks-session PlainUserSession VFOUserSession
@@ -78,6 +83,10 @@ FOLDERS = ("any", "partners", "either", "pages")
 
 def prepare(site):
     site.httpd.write_users("anna")
+    script = site.httpd.folder / "script"
+    script.write_text("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
+                      'printf "%s %s" "$AUTH_TYPE" "$REMOTE_USER"\n')
+    script.chmod(0o755)
     for name in FOLDERS:
         folder = site.httpd.folder / "htdocs" / name
         folder.mkdir()
@@ -89,7 +98,8 @@ def prepare(site):
 
 
 def settings():
-    return {"modules": (*MODULES, "proxy", "proxy_http", "include"),
+    return {"modules": (*MODULES, "proxy", "proxy_http", "include",
+                        "cgid"),
             "location": LOCATION + PROTECTED.replace("{port}",
                                                      str(free_port()))}
 
@@ -193,6 +203,12 @@ def test_proxied_application_sees_the_user(site):
     assert (answer.status, answer.body) == (200, b"It works.\n")
     assert answer.header("X-Backend-Saw") == "4711"
     refused(get(site.client(), "/proxied"))
+
+
+def test_script_sees_the_user(site):
+    answer = get(session(site, "PlainUserSession"), "/script")
+    assert (answer.status, answer.body) == (200, b"SID 4711")
+    refused(get(site.client(), "/script"))
 
 
 def test_access_log_has_the_user(site):

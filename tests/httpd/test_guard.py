@@ -66,7 +66,11 @@ ScriptAlias "/cgi/" "{folder}/cgi/"
     LocksGuard respect
     LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
 </LocationMatch>
-<LocationMatch "^/front/(?<course>[^/]+)/insert_gadgets">
+<LocationMatch "^/cgi/write/(?<course>[^/]+)$">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}"
+</LocationMatch>
+<LocationMatch "^/front/(?<course>[^/]+)/(?:insert|all)_gadgets">
     LocksGuard respect
     LocksSubject "%{env:MATCH_COURSE}" body:/gadgets
 </LocationMatch>
@@ -76,6 +80,7 @@ ScriptAlias "/cgi/" "{folder}/cgi/"
 </LocationMatch>
 <Directory "{folder}/htdocs/front">
     RewriteEngine on
+    RewriteRule "^([a-z0-9]+)/all_gadgets$" "/cgi/write/$1" [L]
     RewriteRule "^" "/cgi/write" [L]
 </Directory>
 <LocationMatch "^/fallback/(?<course>[^/]+)/(?<gadget>[^/]+)">
@@ -140,7 +145,9 @@ BULK = """
 </LocationMatch>
 """
 BULKS = {"bulk": ("respect", "/gadgets"), "deep": ("respect", "/a/1/ids"),
-         "all": ("respect", ""), "held": ("require", "/gadgets")}
+         "all": ("respect", ""), "kept": ("respect", "/gadgets\n"
+                                          "    LocksCatalogCache 1m"),
+         "held": ("require", "/gadgets")}
 LEASE = 2.0
 
 
@@ -370,16 +377,31 @@ def test_what_is_no_lock_id_is_no_lock(application, course, anna, value):
 
 def test_nothing_unverified_passes_under_its_name(application, site, course,
                                                   anna):
-    forged = [("Lock-Owner", "anna"), ("lock-owner", "ben")]
+    forged = [("Lock-Owner", "anna"), ("lock-owner", "ben"),
+              ("Lock_Owner", "cid"), ("lock_id", "1")]
     headers = passed(application, write(nobody(site),
                                         url("respect", course, "1"),
                                         headers=forged))
-    assert "Lock-Owner" not in headers
+    assert not [name for name in headers if name.lower().startswith("lock")]
     answer = write(anna, url("respect", course, "1"), "GET", None,
                    [*forged, ("Lock-Id", "17")])
     assert answer.status == 200
     headers = application.questions.pop().headers
-    assert "Lock-Owner" not in headers and "Lock-Id" not in headers
+    assert not [name for name in headers if name.lower().startswith("lock")]
+
+
+@pytest.mark.parametrize("header", [
+    ("Connection", "Lock-Id, Lock-Owner"), ("Connection", "lock-owner,LOCK-ID"),
+    ("Connection", "close, Lock-Id\t,Lock-Owner, X-Other"),
+])
+def test_no_client_keeps_the_application_from_being_told(application, course,
+                                                         anna, header):
+    lock = contract.granted(anna.lock(course, "1"))
+    headers = passed(application, write(anna, url("respect", course, "1"),
+                                        headers=[header, ("X-Other", "1")]))
+    assert headers.get_all("Lock-Id") == [lock["id"]]
+    assert headers.get_all("Lock-Owner") == [anna.user_id]
+    assert ("X-Other" in headers) == ("X-Other" not in header[1])
 
 
 @pytest.mark.parametrize("name, told", [
@@ -494,15 +516,16 @@ def test_what_may_be_read_as_another_course_is_refused(application, course,
     key = course_key.replace("{id}", course.id).replace(
         "{internal}", course.internal)
     refused(application, write(ben, url("respect", key, "1")), 400,
-            "The path does not name its subject for certain")
+            "What is written is not named for certain")
 
 
-@pytest.mark.parametrize("gadget", ["1;x=1", "1%3bx", "1%2531", "1%5Cx",
-                                    "1%20", "%201"])
+@pytest.mark.parametrize("gadget", ["01", "+1", "1.0", "1.", "-0", "1;x=1",
+                                    "1%3bx", "1%2531", "1%5Cx", "1%20",
+                                    "%201"])
 def test_what_may_be_read_as_another_gadget_is_refused(application, course,
                                                        ben, gadget):
     refused(application, write(ben, url("respect", course, gadget)), 400,
-            "The path does not name its subject for certain")
+            "What is written is not named for certain")
 
 
 def test_capital_letters_name_the_same_course(application, course, anna, ben):
@@ -523,7 +546,7 @@ def test_an_application_that_sees_the_path_as_it_was_sent(application, course,
                  "/raw/courses/{id}/x/../gadgets/1",
                  "/raw/courses/{id}/%2e%2e/{id}/gadgets/1"):
         refused(application, write(ben, path.replace("{id}", course.id)), 400,
-                "The path does not name its subject for certain")
+                "What is written is not named for certain")
     passed(application, write(ben, url("raw", course, "1")))
     passed(application, write(ben, url("raw", course, "%31")))
 
@@ -679,6 +702,13 @@ def test_a_body_that_is_not_certain_is_refused(application, course, ben, body):
     assert application.questions == []
 
 
+@pytest.mark.parametrize("gadget", ["01", " 1", "1.0", "1;x", "1%31"])
+def test_a_gadget_of_a_body_that_may_be_another_is_refused(application, course,
+                                                           ben, gadget):
+    refused(application, bulk(ben, course, {"gadgets": ["2", gadget]}), 400,
+            "What is written is not named for certain")
+
+
 @pytest.mark.parametrize("headers", [
     [("Content-Type", "application/x-www-form-urlencoded")],
     [("Content-Type", "")],
@@ -774,6 +804,10 @@ def test_a_lock_taken_while_the_catalog_thought_counts():
             late = pool.submit(write, ben, f"/gadgets/{course.id}/1")
             contract.granted(lock.result())
             contract.error(late.result(), 403, "Resource locked")
+        # The destination of a MOVE is asked about likewise.
+        contract.error(write(ben, "/elsewhere", "MOVE", headers=[
+            ("Destination", f"/gadgets/{course.id}/1")]),
+            403, "Resource locked")
 
 
 # ---- What stands behind ----
@@ -829,6 +863,16 @@ def test_a_script_behind_a_redirect(site, course, anna, ben):
     answer = write(anna, path, "POST", body, [JSON])
     assert answer.body == (
         f"POST {lock['id']} {anna.user_id} ".encode() + body), answer
+
+
+def test_a_redirect_to_more_is_judged_again(site, course, anna, ben):
+    """A body that names nothing passes; then it is about the whole course."""
+    contract.granted(anna.lock(course, "1"))
+    path = f"/front/{course.id}/all_gadgets"
+    body = b'{"gadgets": []}'
+    contract.error(write(ben, path, "POST", body, [JSON]), 403,
+                   "Locked gadget instance IDs: 1")
+    assert write(anna, path, "POST", body, [JSON]).body.endswith(body)
 
 
 @pytest.mark.parametrize("path", ["/fallback/{id}/1", "/views/show/{id}/1"])
@@ -948,6 +992,24 @@ def test_a_store_that_is_down_lets_nothing_through(application, site, course,
     passed(application, write(anna, url("respect", course, "1")))
 
 
+def test_each_location_says_what_to_do_when_nobody_can_tell(
+        application, site, course, anna):
+    """A MOVE from or to where writes may pass, and where they may not."""
+    def move(start, to):
+        return write(anna, start, "MOVE", headers=[("Destination", to)])
+
+    with site.proxy.fault(lambda exchange: exchange.cut()):
+        for start in (url("open", course, "1"), url("respect", course, "1"),
+                      "/elsewhere"):
+            refused(application, move(start, url("respect", course, "2")),
+                    503, "Lock store unavailable")
+        refused(application,
+                move(url("respect", course, "1"), url("open", course, "2")),
+                503, "Lock store unavailable")
+        for start in (url("open", course, "1"), "/elsewhere"):
+            passed(application, move(start, url("open", course, "2")), "MOVE")
+
+
 def test_a_catalog_that_is_down_lets_nothing_through(application, site, course,
                                                      anna):
     site.database.execute("ALTER TABLE course RENAME TO away")
@@ -988,6 +1050,20 @@ def test_a_body_of_any_length(application, site, course, anna, ben, length,
         else:
             passed(application, answer, body=body)
     who.close()
+
+
+def test_a_long_body_takes_no_round_trip_more(application, site, anna):
+    """Though the catalog's answers are kept: those of one gadget serve, and
+    a hundred are not kept one by one."""
+    course = site.course(*map(str, range(100)))
+    site.permit(course, anna.user_id)
+    contract.granted(anna.lock(course, "7"))
+    body = {"gadgets": list(map(str, range(100)))}
+    bulk(anna, course, {"gadgets": []}, "kept")
+    application.questions.clear()
+    answer, trips = site.proxy.trips(lambda: bulk(anna, course, body, "kept"))
+    passed(application, answer, "POST", json.dumps(body).encode())
+    assert trips <= 3
 
 
 @pytest.mark.parametrize("gadget", ["1", None])
