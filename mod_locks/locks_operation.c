@@ -5,6 +5,9 @@
 
 /** How often an ambiguous write is tried before it stays unknown. */
 #define SETTLE_TRIES 3
+/** The longest pause after a lost write, doubled up to five times. */
+#define CONFLICT_PAUSE apr_time_from_msec(1)
+#define CONFLICT_DOUBLINGS 5
 
 locks_operation_t *locks_operation_open(const locks_rules_t *rules,
                                         const locks_environment_t *env,
@@ -45,6 +48,46 @@ apr_status_t locks_record_damaged(locks_operation_t *op, const char *key)
 locks_nonce_t locks_nonce(const locks_operation_t *op)
 {
     return op->env->random(op->env->baton);
+}
+
+/* ---- Time, and starting again ---- */
+
+apr_time_t locks_now(const locks_operation_t *op)
+{
+    return op->env->now(op->env->baton);
+}
+
+apr_time_t locks_ticks(const locks_operation_t *op)
+{
+    return op->env->ticks(op->env->baton);
+}
+
+void locks_pause_up_to(const locks_operation_t *op, apr_interval_time_t longest)
+{
+    op->env->pause(op->env->baton,
+                   1 + (apr_interval_time_t)(op->env->random(op->env->baton) %
+                                             (apr_uint64_t)longest));
+}
+
+int locks_tries_again(locks_operation_t *op, apr_time_t started,
+                      apr_status_t *result)
+{
+    apr_uint32_t doublings =
+        op->retries < CONFLICT_DOUBLINGS ? op->retries : CONFLICT_DOUBLINGS;
+
+    if (*result != LOCKS_EAGAIN) {
+        return 0;
+    }
+    if (locks_ticks(op) - started >= LOCKS_RETRY_LIMIT) {
+        op->why = "other requests kept coming first; if this goes on, the "
+                  "store is too slow for its load";
+        *result = LOCKS_EUNAVAILABLE;
+        return 0;
+    }
+    op->retries++;
+    locks_pause_up_to(op, CONFLICT_PAUSE << doublings);
+    op->asked = locks_now(op);
+    return 1;
 }
 
 /* ---- Reading ---- */
@@ -91,7 +134,7 @@ void locks_ahead_read(locks_operation_t *op)
 
 void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age)
 {
-    apr_time_t now = op->env->now(op->env->baton);
+    apr_time_t now = locks_now(op);
 
     if (now - op->asked > age || now < op->asked) {
         op->ahead = apr_hash_make(op->pool);

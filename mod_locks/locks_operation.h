@@ -78,6 +78,27 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
                                         locks_store_session_t *store,
                                         apr_pool_t *pool);
 
+/** How long an operation goes on starting again. */
+#define LOCKS_RETRY_LIMIT apr_time_from_sec(1)
+
+/** @name Time
+ * @{ */
+/** The wall clock. */
+apr_time_t locks_now(const locks_operation_t *op);
+/** The clock that never goes back. */
+apr_time_t locks_ticks(const locks_operation_t *op);
+/** Pauses for a random part of the longest, so that rivals part ways. */
+void locks_pause_up_to(const locks_operation_t *op,
+                       apr_interval_time_t longest);
+/**
+ * Is there to be another try after this result? Then it has paused.
+ * @param started by locks_ticks()
+ * @param result  becomes LOCKS_EUNAVAILABLE where there were enough
+ */
+int locks_tries_again(locks_operation_t *op, apr_time_t started,
+                      apr_status_t *result);
+/** @} */
+
 /** @name Reading ahead
  * What is known from the request alone travels in the first round trip
  * together. Each record that was read ahead serves its first reader; later

@@ -5,62 +5,14 @@
 
 #include <apr_strings.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 /** How many locks one acquire fences to make room in a course. */
 #define SWEEP_FENCES 3
 /** The part of a lease that may pass between writing a slot and granting. */
 #define GRANT_FRACTION 4
-/** The longest pauses between tries: after a lost write, doubled up to five
- *  times, and before a pending slot is looked at again. */
-#define CONFLICT_PAUSE apr_time_from_msec(1)
-#define CONFLICT_DOUBLINGS 5
+/** The longest pause before a pending slot is looked at again. */
 #define PENDING_PAUSE apr_time_from_msec(10)
-
-/* ---- Time ---- */
-
-static apr_time_t now(const locks_operation_t *op)
-{
-    return op->env->now(op->env->baton);
-}
-
-static apr_time_t ticks(const locks_operation_t *op)
-{
-    return op->env->ticks(op->env->baton);
-}
-
-/** Pauses for a random part of the longest, so that rivals part ways. */
-static void pause_up_to(const locks_operation_t *op,
-                        apr_interval_time_t longest)
-{
-    op->env->pause(op->env->baton,
-                   1 + (apr_interval_time_t)(op->env->random(op->env->baton) %
-                                             (apr_uint64_t)longest));
-}
-
-/** Is there to be another try after this result? Then it has paused. Where
- *  there were enough, the result becomes LOCKS_EUNAVAILABLE. */
-static int tries_again(locks_operation_t *op, apr_time_t started,
-                       apr_status_t *result)
-{
-    apr_uint32_t doublings =
-        op->retries < CONFLICT_DOUBLINGS ? op->retries : CONFLICT_DOUBLINGS;
-
-    if (*result != LOCKS_EAGAIN) {
-        return 0;
-    }
-    if (ticks(op) - started >= LOCKS_RETRY_LIMIT) {
-        op->why = "other requests kept coming first; if this goes on, the "
-                  "store is too slow for its load";
-        *result = LOCKS_EUNAVAILABLE;
-        return 0;
-    }
-    op->retries++;
-    pause_up_to(op, CONFLICT_PAUSE << doublings);
-    op->asked = now(op);
-    return 1;
-}
 
 /* ---- States of a slot ---- */
 
@@ -97,7 +49,8 @@ static slot_state_e slot_state(const locks_operation_t *op,
  *  ID says when it was written. */
 static int is_young(const locks_operation_t *op, const locks_slot_t *slot)
 {
-    return (apr_uint64_t)now(op) * 1000 < slot->id + LOCKS_PENDING_GRACE * 1000;
+    return (apr_uint64_t)locks_now(op) * 1000 <
+           slot->id + LOCKS_PENDING_GRACE * 1000;
 }
 
 /** Is a pending slot to be left alone for now? Its ID may come from a clock
@@ -106,10 +59,10 @@ static int is_worth_waiting_for(locks_operation_t *op, const locks_slot_t *slot)
 {
     if (op->pending_id != slot->id) {
         op->pending_id = slot->id;
-        op->pending_since = ticks(op);
+        op->pending_since = locks_ticks(op);
     }
     return is_young(op, slot) &&
-           ticks(op) - op->pending_since < LOCKS_PENDING_GRACE;
+           locks_ticks(op) - op->pending_since < LOCKS_PENDING_GRACE;
 }
 
 /* ---- Writing records ---- */
@@ -178,8 +131,8 @@ static apr_status_t write_index(locks_operation_t *op,
 {
     const locks_index_entry_t *old =
         (const locks_index_entry_t *)snapshot->index->elts;
-    apr_time_t forgotten =
-        now(op) - LOCKS_RECORD_STALE - apr_time_from_sec(LOCKS_RECORD_LIFETIME);
+    apr_time_t forgotten = locks_now(op) - LOCKS_RECORD_STALE -
+                           apr_time_from_sec(LOCKS_RECORD_LIFETIME);
     apr_array_header_t *entries = apr_array_make(
         op->pool, snapshot->index->nelts + 1, sizeof(locks_index_entry_t));
     locks_index_entry_t *entry = apr_array_push(entries);
@@ -188,7 +141,7 @@ static apr_status_t write_index(locks_operation_t *op,
     int i;
 
     entry->course = snapshot->course;
-    entry->written = now(op);
+    entry->written = locks_now(op);
     for (i = 0; i < snapshot->index->nelts; i++) {
         if (old[i].written > forgotten &&
             strcmp(old[i].course, snapshot->course) != 0) {
@@ -207,7 +160,7 @@ static apr_status_t write_index(locks_operation_t *op,
 /** Was this long ago, or by a clock that was far ahead? */
 static int is_stale(const locks_operation_t *op, apr_time_t written)
 {
-    apr_time_t age = now(op) - written;
+    apr_time_t age = locks_now(op) - written;
 
     return age > LOCKS_RECORD_STALE || age < -LOCKS_RECORD_STALE;
 }
@@ -222,7 +175,7 @@ static apr_status_t keep_index(locks_operation_t *op,
 
     if (snapshot->index != NULL) {
         rv = write_index(op, snapshot);
-        snapshot->slots.indexed = now(op);
+        snapshot->slots.indexed = locks_now(op);
     }
     return rv;
 }
@@ -233,7 +186,7 @@ static apr_status_t write_slots(locks_operation_t *op,
     apr_size_t length;
     const char *value;
 
-    snapshot->slots.written = now(op);
+    snapshot->slots.written = locks_now(op);
     value = locks_slots_encode(&length, &snapshot->slots, snapshot->slots_key,
                                locks_nonce(op), op->pool);
     if (length > LOCKS_STORE_VALUE_MAX) {
@@ -273,39 +226,6 @@ static apr_status_t read_own_lease(const acquire_t *acquire)
                                       0);
 }
 
-/** Is a resource among those that are looked for? NULL is all. */
-static int is_wanted(const apr_array_header_t *resources, const char *resource)
-{
-    int i;
-
-    if (resources == NULL) {
-        return 1;
-    }
-    for (i = 0; i < resources->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(resources, i, const char *), resource) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/** Adds the owners of the slots of these resources; NULL is all. */
-static void add_owners(const locks_snapshot_t *snapshot,
-                       const apr_array_header_t *resources,
-                       apr_array_header_t *users)
-{
-    const apr_array_header_t *slots = snapshot->slots.entries;
-    int i;
-
-    for (i = 0; i < slots->nelts; i++) {
-        const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
-
-        if (is_wanted(resources, slot->resource)) {
-            APR_ARRAY_PUSH(users, const char *) = slot->owner;
-        }
-    }
-}
-
 /** Step 1: the slots, the user's lease, and the lease of whoever has the
  *  resource. If a sweep is due, and this does not look like a renewal, which
  *  needs none, all owners' leases travel with them. */
@@ -332,7 +252,7 @@ static apr_status_t read_all(acquire_t *acquire)
     required = users->nelts;
     if (is_sweep_due(acquire) &&
         (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
-        add_owners(snapshot, NULL, users);
+        locks_snapshot_add_owners(snapshot, NULL, users);
     }
     return locks_snapshot_read_leases(snapshot, users, required,
                                       is_stale(op, snapshot->slots.indexed));
@@ -345,7 +265,7 @@ static void read_for_sweep(const acquire_t *acquire)
     apr_array_header_t *users =
         apr_array_make(acquire->op->pool, 2, sizeof(const char *));
 
-    add_owners(acquire->snapshot, NULL, users);
+    locks_snapshot_add_owners(acquire->snapshot, NULL, users);
     locks_snapshot_read_leases(acquire->snapshot, users, 0, 0);
 }
 
@@ -358,7 +278,7 @@ static apr_status_t granted(const acquire_t *acquire, locks_lock_t *lock,
     lock->owner = acquire->user;
     lock->granted = lease->granted;
     lock->deadline = lease->deadline;
-    if (locks_expires_in(lock, now(acquire->op)) <= 0) {
+    if (locks_expires_in(lock, locks_now(acquire->op)) <= 0) {
         acquire->op->why = "the lease ran out while it was being granted: "
                            "LocksTTL is too short for this store";
         return LOCKS_EUNAVAILABLE;
@@ -384,7 +304,7 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    lease.deadline = now(op) + op->rules->ttl;
+    lease.deadline = locks_now(op) + op->rules->ttl;
     rv = harmless(write_lease(op, view, &lease));
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
@@ -416,7 +336,7 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     switch (
         slot_state(acquire->op, slot,
                    &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
-                   acquire->subject->course, now(acquire->op))) {
+                   acquire->subject->course, locks_now(acquire->op))) {
     case SLOT_LIVE:
         return own ? renew(acquire, lock) : LOCKS_EHELD;
     case SLOT_GRACE:
@@ -424,7 +344,7 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     case SLOT_PENDING:
         if (slot->id != acquire->abandoned &&
             is_worth_waiting_for(acquire->op, slot)) {
-            pause_up_to(acquire->op, PENDING_PAUSE);
+            locks_pause_up_to(acquire->op, PENDING_PAUSE);
             return LOCKS_EAGAIN;
         }
         return fence_slot(acquire, slot);
@@ -457,7 +377,7 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
     }
     *verdict = KEEP_UNCOUNTED;
     state = slot_state(acquire->op, slot, &view->lease,
-                       acquire->subject->course, now(acquire->op));
+                       acquire->subject->course, locks_now(acquire->op));
     if (state == SLOT_DEAD) {
         *verdict = DROP;
     } else if (state == SLOT_LIVE ||
@@ -484,7 +404,7 @@ static int is_own_dead(const acquire_t *acquire, const locks_slot_t *slot)
            slot_state(
                acquire->op, slot,
                &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease,
-               acquire->subject->course, now(acquire->op)) == SLOT_DEAD;
+               acquire->subject->course, locks_now(acquire->op)) == SLOT_DEAD;
 }
 
 /** Does the user hold a live lock in this course? */
@@ -499,7 +419,7 @@ static int holds_here(const acquire_t *acquire)
 
     return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
            slot_state(acquire->op, slot, lease, acquire->subject->course,
-                      now(acquire->op)) == SLOT_LIVE;
+                      locks_now(acquire->op)) == SLOT_LIVE;
 }
 
 /**
@@ -562,8 +482,8 @@ static apr_uint64_t next_id(const acquire_t *acquire)
                              : lease->last;
     /* The clock counts microseconds; chance fills the nanoseconds, so that
      * two courses of a shard hardly ever come to the same ID. */
-    apr_uint64_t clock =
-        (apr_uint64_t)now(acquire->op) * 1000 + locks_nonce(acquire->op) % 1000;
+    apr_uint64_t clock = (apr_uint64_t)locks_now(acquire->op) * 1000 +
+                         locks_nonce(acquire->op) % 1000;
     apr_uint64_t id =
         ((clock > floor ? clock : floor) & ~(apr_uint64_t)0xff) | shard;
 
@@ -594,7 +514,7 @@ static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
     locks_operation_t *op = acquire->op;
     locks_lease_t lease = {.id = id,
                            .last = id,
-                           .granted = now(op),
+                           .granted = locks_now(op),
                            .course = acquire->subject->course,
                            .resource = acquire->subject->resource,
                            .owner = acquire->user};
@@ -637,13 +557,13 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
                   "in the future";
         return LOCKS_EUNAVAILABLE;
     }
-    slot_written = ticks(op);
+    slot_written = locks_ticks(op);
     acquire->abandoned = id;
     rv = write_new_slot(acquire, id);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (ticks(op) - slot_written > op->rules->ttl / GRANT_FRACTION) {
+    if (locks_ticks(op) - slot_written > op->rules->ttl / GRANT_FRACTION) {
         return LOCKS_EAGAIN;
     }
     return grant(acquire, id, lock);
@@ -653,13 +573,13 @@ apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
                            const locks_subject_t *subject, const char *user)
 {
     acquire_t acquire = {.op = op, .subject = subject, .user = user};
-    apr_time_t started = ticks(op);
+    apr_time_t started = locks_ticks(op);
     apr_status_t rv;
 
     memset(lock, 0, sizeof(*lock));
     do {
         rv = try_acquire(&acquire, lock);
-    } while (tries_again(op, started, &rv));
+    } while (locks_tries_again(op, started, &rv));
     return rv;
 }
 
@@ -771,162 +691,11 @@ static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
 apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
                            const char *user)
 {
-    apr_time_t started = ticks(op);
+    apr_time_t started = locks_ticks(op);
     apr_status_t rv;
 
     do {
         rv = try_release(op, id, user);
-    } while (tries_again(op, started, &rv));
+    } while (locks_tries_again(op, started, &rv));
     return rv;
-}
-
-/* ---- List and look ---- */
-
-/** Is this lease on the course, and was it not past its deadline? */
-static int is_current(const locks_snapshot_t *snapshot,
-                      const locks_lease_t *lease)
-{
-    return lease->id != 0 && snapshot->op->asked < lease->deadline &&
-           strcmp(lease->course, snapshot->course) == 0;
-}
-
-static int compare_ids(const void *left, const void *right)
-{
-    apr_uint64_t a = ((const locks_lock_t *)left)->id;
-    apr_uint64_t b = ((const locks_lock_t *)right)->id;
-
-    return a < b ? -1 : a > b;
-}
-
-/** Did a lock end while the course was read? It can be told of no more, nor
- *  be left out: its owner may have renewed it in time. */
-static int is_outdated(const apr_array_header_t *locks, apr_time_t time)
-{
-    int i;
-
-    for (i = 0; i < locks->nelts; i++) {
-        if (locks_expires_in(&APR_ARRAY_IDX(locks, i, locks_lock_t), time) <=
-            0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/** Do two locks stand on one resource? Leases can show that when a resource
- *  changed hands while they were read. Neither lock can be left out then: the
- *  owner of the earlier one may have moved on within the course. */
-static int is_torn(const locks_operation_t *op, const apr_array_header_t *locks)
-{
-    apr_hash_t *seen = apr_hash_make(op->pool);
-    int i;
-
-    for (i = 0; i < locks->nelts; i++) {
-        const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, locks_lock_t);
-
-        if (apr_hash_get(seen, lock->subject.resource, APR_HASH_KEY_STRING) !=
-            NULL) {
-            return 1;
-        }
-        apr_hash_set(seen, lock->subject.resource, APR_HASH_KEY_STRING, lock);
-    }
-    return 0;
-}
-
-static void add_lock(const locks_operation_t *op, apr_array_header_t *found,
-                     const locks_lease_t *lease)
-{
-    locks_lock_t *lock = apr_array_push(found);
-
-    lock->id = lease->id;
-    lock->subject.type = op->type;
-    lock->subject.course = lease->course;
-    lock->subject.resource = lease->resource;
-    lock->owner = lease->owner;
-    lock->granted = lease->granted;
-    lock->deadline = lease->deadline;
-}
-
-/**
- * The slots say where to look, the leases say what is. A lease on an ID that
- * the slots have seen is active if it stands in them; one that is newer than
- * the slots just read was granted since.
- */
-static apr_array_header_t *active_locks(const locks_operation_t *op,
-                                        const locks_snapshot_t *snapshot,
-                                        const apr_array_header_t *resources)
-{
-    const apr_array_header_t *slots = snapshot->slots.entries;
-    apr_array_header_t *found =
-        apr_array_make(op->pool, slots->nelts + 1, sizeof(locks_lock_t));
-    apr_hash_index_t *index;
-    int i;
-
-    for (i = 0; i < slots->nelts; i++) {
-        const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
-        const locks_lease_view_t *view =
-            locks_snapshot_lease(snapshot, slot->owner);
-
-        if (is_wanted(resources, slot->resource) &&
-            view->lease.id == slot->id && is_current(snapshot, &view->lease) &&
-            strcmp(view->lease.resource, slot->resource) == 0) {
-            add_lock(op, found, &view->lease);
-        }
-    }
-    for (index = apr_hash_first(op->pool, snapshot->leases); index != NULL;
-         index = apr_hash_next(index)) {
-        const locks_lease_view_t *view = apr_hash_this_val(index);
-
-        if (view->lease.id > snapshot->slots.last &&
-            is_current(snapshot, &view->lease) &&
-            is_wanted(resources, view->lease.resource)) {
-            add_lock(op, found, &view->lease);
-        }
-    }
-    qsort(found->elts, (size_t)found->nelts, sizeof(locks_lock_t), compare_ids);
-    return found;
-}
-
-/** One try. */
-static apr_status_t try_look(locks_operation_t *op, apr_array_header_t **locks,
-                             apr_time_t *time, const char *course,
-                             const apr_array_header_t *resources)
-{
-    locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
-    apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
-    apr_array_header_t *owners;
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    owners = apr_array_make(op->pool, snapshot->slots.entries->nelts + 1,
-                            sizeof(const char *));
-    add_owners(snapshot, resources, owners);
-    rv = locks_snapshot_read_leases(snapshot, owners, owners->nelts, 0);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    *locks = active_locks(op, snapshot, resources);
-    *time = now(op);
-    return is_torn(op, *locks) || is_outdated(*locks, *time) ? LOCKS_EAGAIN
-                                                             : APR_SUCCESS;
-}
-
-apr_status_t locks_look(locks_operation_t *op, apr_array_header_t **locks,
-                        apr_time_t *time, const char *course,
-                        const apr_array_header_t *resources)
-{
-    apr_time_t started = ticks(op);
-    apr_status_t rv;
-
-    do {
-        rv = try_look(op, locks, time, course, resources);
-    } while (tries_again(op, started, &rv));
-    return rv;
-}
-
-apr_status_t locks_list(locks_operation_t *op, apr_array_header_t **locks,
-                        apr_time_t *time, const char *course)
-{
-    return locks_look(op, locks, time, course, NULL);
 }

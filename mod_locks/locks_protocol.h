@@ -27,8 +27,6 @@
 
 /** How long a pending slot is left alone, for its owner to finish. */
 #define LOCKS_PENDING_GRACE apr_time_from_msec(50)
-/** How long an operation goes on starting again. */
-#define LOCKS_RETRY_LIMIT apr_time_from_sec(1)
 
 /**
  * Takes a lock for a user, or renews the one that the user holds there. A

@@ -215,3 +215,34 @@ locks_slot_t *locks_snapshot_slot(const locks_snapshot_t *snapshot,
     }
     return NULL;
 }
+
+int locks_is_wanted(const apr_array_header_t *resources, const char *resource)
+{
+    int i;
+
+    if (resources == NULL) {
+        return 1;
+    }
+    for (i = 0; i < resources->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(resources, i, const char *), resource) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void locks_snapshot_add_owners(const locks_snapshot_t *snapshot,
+                               const apr_array_header_t *resources,
+                               apr_array_header_t *users)
+{
+    const apr_array_header_t *slots = snapshot->slots.entries;
+    int i;
+
+    for (i = 0; i < slots->nelts; i++) {
+        const locks_slot_t *slot = &APR_ARRAY_IDX(slots, i, locks_slot_t);
+
+        if (locks_is_wanted(resources, slot->resource)) {
+            APR_ARRAY_PUSH(users, const char *) = slot->owner;
+        }
+    }
+}

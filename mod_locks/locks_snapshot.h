@@ -66,6 +66,14 @@ void locks_snapshot_forget(locks_snapshot_t *snapshot, const char *user);
 locks_slot_t *locks_snapshot_slot(const locks_snapshot_t *snapshot,
                                   const char *resource);
 
+/** Is a resource among those that are looked for?
+ *  @param resources of const char *; NULL for all */
+int locks_is_wanted(const apr_array_header_t *resources, const char *resource);
+/** Adds the owners of the slots of these resources to users. */
+void locks_snapshot_add_owners(const locks_snapshot_t *snapshot,
+                               const apr_array_header_t *resources,
+                               apr_array_header_t *users);
+
 /** @name Single records
  * @{ */
 /** Takes a lease from what was read for it. */

@@ -2,4 +2,4 @@
 # fault: the deadline of a grant is checked by the time before it
 # file: mod_locks/locks_protocol.c
 # scenario: renewal, expiry and takeover
-/^static apr_status_t granted(/,/^}/s/now(acquire->op)/acquire->op->asked/
+/^static apr_status_t granted(/,/^}/s/locks_now(acquire->op)/acquire->op->asked/

@@ -2,4 +2,4 @@
 # fault: a release judges a lease by a time after its reading
 # file: mod_locks/locks_protocol.c
 # scenario: release, renewal and expiry
-/^static apr_status_t try_release(/,/^}/s/op->asked >= view.lease.deadline/now(op) >= view.lease.deadline/
+/^static apr_status_t try_release(/,/^}/s/op->asked >= view.lease.deadline/locks_now(op) >= view.lease.deadline/

@@ -4,7 +4,7 @@
 # scenario: renewal, expiry and takeover
 /^static apr_status_t renew(/,/^}/{
 s/const locks_lease_view_t \*view =/locks_lease_view_t *view =/
-s/lease.deadline = now(op) + op->rules->ttl;/&\
+s/lease.deadline = locks_now(op) + op->rules->ttl;/&\
     {\
         locks_store_item_t item = {.key = view->key};\
 \
