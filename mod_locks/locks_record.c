@@ -13,7 +13,8 @@ typedef enum {
     KIND_LEASE = 'L',
     KIND_SLOTS = 'S',
     KIND_INDEX = 'I',
-    KIND_FINDING = 'F'
+    KIND_FINDING = 'F',
+    KIND_EPOCH = 'E'
 } kind_e;
 
 /* ---- Writing ---- */
@@ -168,6 +169,20 @@ const char *locks_finding_encode(apr_size_t *length,
     put_string(&writer, finding->principal);
     put_string(&writer, finding->course);
     put_string(&writer, finding->id);
+    return finish(&writer, length);
+}
+
+const char *locks_epoch_encode(apr_size_t *length,
+                               const locks_epoch_record_t *epoch,
+                               const char *key, locks_nonce_t nonce,
+                               apr_pool_t *pool)
+{
+    writer_t writer;
+
+    put_header(&writer, KIND_EPOCH, key, nonce, (apr_size_t)3 * 8, pool);
+    put_integer(&writer, epoch->number, 8);
+    put_integer(&writer, (apr_uint64_t)epoch->began, 8);
+    put_integer(&writer, (apr_uint64_t)epoch->written, 8);
     return finish(&writer, length);
 }
 
@@ -408,4 +423,17 @@ apr_status_t locks_finding_decode(locks_finding_t *finding, const char *value,
     finding->id = get_string(&reader);
     return reader.wrong || finding->result > LOCKS_FOUND_BARRED ? APR_EINVAL
                                                                 : APR_SUCCESS;
+}
+
+apr_status_t locks_epoch_decode(locks_epoch_record_t *epoch, const char *value,
+                                apr_size_t length, const char *key,
+                                apr_pool_t *pool)
+{
+    reader_t reader;
+
+    open_record(&reader, KIND_EPOCH, value, length, key, pool);
+    epoch->number = get_integer(&reader, 8);
+    epoch->began = get_time(&reader);
+    epoch->written = get_time(&reader);
+    return reader.wrong || epoch->number == 0 ? APR_EINVAL : APR_SUCCESS;
 }

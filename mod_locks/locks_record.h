@@ -3,13 +3,14 @@
  * @file locks_record.h
  * @brief The records that a store keeps, and their keys.
  *
- * Three kinds of record carry the protocol (see locks_protocol.h), and one
- * spares it questions to the catalog:
+ * Three kinds of record carry the protocol (see locks_protocol.h), one spares
+ * it questions to the catalog, and one tells whether the store kept the rest:
  *
  *     lease    one per type and user    the lock itself
  *     slots    one per type and course  where to look for locks
  *     index    one per type and shard   which courses have slots
  *     finding  one per question         what the catalog answered
+ *     epoch    one per server           since when it has kept its data
  *
  * Every record is binary, integers most significant byte first:
  *
@@ -104,6 +105,16 @@ typedef struct locks_finding_t {
 #define LOCKS_FOUND 1
 #define LOCKS_FOUND_BARRED 2
 
+/** Since when a server of the store has kept its data. Not part of the
+ *  protocol (see locks_epoch.h). */
+typedef struct locks_epoch_record_t {
+    /** A random number; never 0. */
+    apr_uint64_t number;
+    /** When the record was made, and when it was last written. */
+    apr_time_t began;
+    apr_time_t written;
+} locks_epoch_record_t;
+
 /** @name Keys
  * @{ */
 /** The SHA-1 of a text in hexadecimal. */
@@ -141,6 +152,10 @@ const char *locks_index_encode(apr_size_t *length,
 const char *locks_finding_encode(apr_size_t *length,
                                  const locks_finding_t *finding,
                                  const char *key, apr_pool_t *pool);
+const char *locks_epoch_encode(apr_size_t *length,
+                               const locks_epoch_record_t *epoch,
+                               const char *key, locks_nonce_t nonce,
+                               apr_pool_t *pool);
 /** @} */
 
 /** @name Decoding
@@ -163,6 +178,9 @@ apr_status_t locks_record_nonce(locks_nonce_t *nonce, const char *value,
 apr_status_t locks_finding_decode(locks_finding_t *finding, const char *value,
                                   apr_size_t length, const char *key,
                                   apr_pool_t *pool);
+apr_status_t locks_epoch_decode(locks_epoch_record_t *epoch, const char *value,
+                                apr_size_t length, const char *key,
+                                apr_pool_t *pool);
 /** @} */
 
 #endif

@@ -9,6 +9,7 @@
 #define SLOTS_KEY "k:slots"
 #define INDEX_KEY "k:index"
 #define FINDING_KEY "k:finding"
+#define EPOCH_KEY "k:epoch"
 
 static void check_nonce(const char *value, size_t size, const char *key,
                         locks_nonce_t *nonce)
@@ -122,6 +123,27 @@ static void try_finding(const char *value, size_t size, apr_pool_t *pool)
     MUST(strcmp(again.id, finding.id) == 0);
 }
 
+static void try_epoch(const char *value, size_t size, apr_pool_t *pool)
+{
+    locks_epoch_record_t epoch;
+    locks_epoch_record_t again;
+    locks_nonce_t nonce;
+    const char *copy;
+    apr_size_t length;
+
+    if (locks_epoch_decode(&epoch, value, size, EPOCH_KEY, pool) !=
+        APR_SUCCESS) {
+        return;
+    }
+    check_nonce(value, size, EPOCH_KEY, &nonce);
+    MUST(epoch.number != 0);
+    copy = locks_epoch_encode(&length, &epoch, EPOCH_KEY, nonce, pool);
+    MUST(locks_epoch_decode(&again, copy, length, EPOCH_KEY, pool) ==
+         APR_SUCCESS);
+    MUST(again.number == epoch.number);
+    MUST(again.began == epoch.began && again.written == epoch.written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_pool_t *pool = fuzz_pool();
@@ -131,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_slots(value, size, pool);
     try_index(value, size, pool);
     try_finding(value, size, pool);
+    try_epoch(value, size, pool);
     free(value);
     apr_pool_destroy(pool);
     return 0;

@@ -154,9 +154,46 @@ START_TEST(a_finding_of_another_result_is_refused)
 }
 END_TEST
 
-#define KINDS 4
+static const locks_epoch_record_t an_epoch = {
+    .number = ~(apr_uint64_t)0, .began = 11, .written = 22};
 
-/** Encodes one of each kind: a lease, slots, an index shard, a finding. */
+START_TEST(an_epoch_survives_the_store)
+{
+    locks_epoch_record_t back;
+    apr_size_t length;
+    const char *value =
+        locks_epoch_encode(&length, &an_epoch, KEY, NONCE, pool);
+    locks_nonce_t nonce;
+
+    ck_assert_int_eq(locks_epoch_decode(&back, value, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(back.number, an_epoch.number);
+    ck_assert_int_eq(back.began, 11);
+    ck_assert_int_eq(back.written, 22);
+    ck_assert_int_eq(locks_record_nonce(&nonce, value, length, KEY),
+                     APR_SUCCESS);
+    ck_assert_uint_eq(nonce, NONCE);
+}
+END_TEST
+
+START_TEST(an_epoch_without_a_number_is_refused)
+{
+    locks_epoch_record_t epoch = an_epoch;
+    locks_epoch_record_t back;
+    const char *value;
+    apr_size_t length;
+
+    epoch.number = 0;
+    value = locks_epoch_encode(&length, &epoch, KEY, NONCE, pool);
+    ck_assert_int_eq(locks_epoch_decode(&back, value, length, KEY, pool),
+                     APR_EINVAL);
+}
+END_TEST
+
+#define KINDS 5
+
+/** Encodes one of each kind: a lease, slots, an index shard, a finding, an
+ *  epoch. */
 static const char *encode_kind(int kind, apr_size_t *length)
 {
     locks_slots_t slots = some_slots();
@@ -168,8 +205,10 @@ static const char *encode_kind(int kind, apr_size_t *length)
         return locks_slots_encode(length, &slots, KEY, NONCE, pool);
     case 2:
         return locks_index_encode(length, some_courses(), KEY, NONCE, pool);
-    default:
+    case 3:
         return locks_finding_encode(length, &a_finding, KEY, pool);
+    default:
+        return locks_epoch_encode(length, &an_epoch, KEY, NONCE, pool);
     }
 }
 
@@ -177,6 +216,7 @@ static apr_status_t decode_kind(int kind, const char *value, apr_size_t length,
                                 const char *key)
 {
     apr_array_header_t *entries;
+    locks_epoch_record_t epoch;
     locks_finding_t finding;
     locks_lease_t lease;
     locks_slots_t slots;
@@ -188,8 +228,10 @@ static apr_status_t decode_kind(int kind, const char *value, apr_size_t length,
         return locks_slots_decode(&slots, value, length, key, pool);
     case 2:
         return locks_index_decode(&entries, value, length, key, pool);
-    default:
+    case 3:
         return locks_finding_decode(&finding, value, length, key, pool);
+    default:
+        return locks_epoch_decode(&epoch, value, length, key, pool);
     }
 }
 
@@ -330,6 +372,8 @@ int main(void)
     tcase_add_test(tests, an_index_shard_survives_the_store);
     tcase_add_test(tests, a_finding_survives_the_store);
     tcase_add_test(tests, a_finding_of_another_result_is_refused);
+    tcase_add_test(tests, an_epoch_survives_the_store);
+    tcase_add_test(tests, an_epoch_without_a_number_is_refused);
     tcase_add_loop_test(tests, no_cut_record_is_believed, 0, KINDS);
     tcase_add_loop_test(tests, fields_to_come_are_passed_over, 0, KINDS);
     tcase_add_loop_test(tests, another_kind_version_or_key_is_refused, 0,
