@@ -111,13 +111,51 @@ typedef enum {
     LOCKS_STORE_ALL_CLEAR
 } locks_store_news_e;
 
+/** Why an operation failed, or one server's part of it. */
+typedef enum {
+    /** A server did not answer in time. */
+    LOCKS_STORE_FAILURE_TIMEOUT,
+    /** A connection could not be made, or broke. */
+    LOCKS_STORE_FAILURE_CONNECTION,
+    /** A server answered with an error or with what is no answer. */
+    LOCKS_STORE_FAILURE_ANSWER,
+    /** Nothing was stored: no memory, too large, CAS switched off. */
+    LOCKS_STORE_FAILURE_REFUSED,
+    /** A server was not asked, since it hangs, or timed out before in this
+     *  session. */
+    LOCKS_STORE_FAILURE_LEFT_ALONE,
+    /** Our own side: the session's time is used up, no connection is free,
+     *  a key is no key. */
+    LOCKS_STORE_FAILURE_LOCAL,
+    /** How many kinds there are; none itself. */
+    LOCKS_STORE_FAILURES
+} locks_store_failure_e;
+
 /**
- * Takes news at once, on the session's thread.
- * @param baton as set in the session
- * @param text  which server, what happened, what to do; in the session's pool
+ * Who watches a session, to log and to count. All members are required. They
+ * are called at once, on the session's thread, in the middle of an operation:
+ * they must not use the session.
+ *
+ * The baton is the one set in the session.
  */
-typedef void locks_store_tell_fn(void *baton, locks_store_news_e news,
-                                 const char *text);
+typedef struct locks_store_observer_t {
+    /**
+     * Takes news of a server.
+     * @param text which server, what happened, what to do; in the session's
+     *             pool
+     */
+    void (*news)(void *baton, locks_store_news_e news, const char *text);
+    /**
+     * Takes note that a sequential round trip ended, well or not; called each
+     * time that round_trips is counted up.
+     * @param time microseconds that it took, connecting included, waiting for
+     *             a free connection not
+     */
+    void (*round_trip)(void *baton, apr_interval_time_t time);
+    /** Takes note of a failure: once for each server in each operation that
+     *  failed on it, and once for each operation that our own side failed. */
+    void (*failure)(void *baton, locks_store_failure_e kind);
+} locks_store_observer_t;
 
 /** One request's dealings with a store: its budget, what timed out, and the
  *  connections in use. Providers embed this as their first member. Used by
@@ -129,10 +167,9 @@ typedef struct locks_store_session_t {
     /** Time spent waiting so far, in microseconds; counts against the
      *  session's budget. A caller may add what it waited elsewhere. */
     apr_interval_time_t waited;
-    /** Who is told of news; the session's opener may set it, and NULL is
-     *  nobody. A store that has no news to tell need not look at it. */
-    locks_store_tell_fn *tell;
-    void *tell_baton;
+    /** Who watches; the session's opener may set it, and NULL is nobody. */
+    const locks_store_observer_t *observer;
+    void *observer_baton;
     /** Does the reason() of the last failure follow from an alarm that was
      *  given before? Then the log need not say so for every request. */
     int is_known_failure;

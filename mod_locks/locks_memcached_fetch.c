@@ -61,9 +61,10 @@ static void divide(plan_t *plan, locks_store_item_t *items, apr_size_t count)
             servers[i] = locks_memcached_server(session, items[i].key);
             plan->shares[servers[i]].count++;
         } else {
-            locks_memcached_blame(session, "memcached: a key is no key of "
-                                           "memcached; is LocksSessionKey or "
-                                           "LocksKeyPrefix too long?");
+            locks_memcached_blame(session, LOCKS_STORE_FAILURE_LOCAL,
+                                  "memcached: a key is no key of "
+                                  "memcached; is LocksSessionKey or "
+                                  "LocksKeyPrefix too long?");
         }
     }
     for (s = 0; s < plan->count; s++) {

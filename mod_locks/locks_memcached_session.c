@@ -188,6 +188,41 @@ int locks_memcached_server(const locks_memcached_session_t *session,
                : 0;
 }
 
+/* ---- Who watches ---- */
+
+static void tell_news(locks_memcached_session_t *session,
+                      locks_store_news_e news, const char *text)
+{
+    const locks_store_observer_t *observer = session->base.observer;
+
+    if (observer != NULL) {
+        observer->news(session->base.observer_baton, news, text);
+    }
+}
+
+static void tell_failure(locks_memcached_session_t *session,
+                         locks_store_failure_e kind)
+{
+    const locks_store_observer_t *observer = session->base.observer;
+
+    if (observer != NULL) {
+        observer->failure(session->base.observer_baton, kind);
+    }
+}
+
+/** Counts a round trip that ended now; the next one begins. */
+static void count_round_trip(locks_memcached_session_t *session, apr_time_t now)
+{
+    const locks_store_observer_t *observer = session->base.observer;
+
+    session->base.round_trips++;
+    if (observer != NULL) {
+        observer->round_trip(session->base.observer_baton,
+                             now - session->departed);
+    }
+    session->departed = now;
+}
+
 /* ---- Reasons ---- */
 
 static const char *name_of(const locks_memcached_session_t *session, int server)
@@ -204,6 +239,7 @@ static int timeout_in_ms(const locks_memcached_session_t *session)
 void locks_memcached_clear(locks_memcached_session_t *session)
 {
     session->blamed = 0;
+    session->own_failure_told = 0;
 }
 
 /** What the log knows already must not hide what it does not. */
@@ -218,9 +254,13 @@ static void blame(locks_memcached_session_t *session, const char *reason,
 }
 
 void locks_memcached_blame(locks_memcached_session_t *session,
-                           const char *reason)
+                           locks_store_failure_e kind, const char *reason)
 {
     blame(session, reason, 0);
+    if (!session->own_failure_told) {
+        session->own_failure_told = 1;
+        tell_failure(session, kind);
+    }
 }
 
 static void blame_server(locks_memcached_session_t *session, int server,
@@ -230,14 +270,6 @@ static void blame_server(locks_memcached_session_t *session, int server,
           apr_psprintf(session->pool, "memcached %s: %s; %s",
                        name_of(session, server), what, cure),
           known);
-}
-
-static void tell(locks_memcached_session_t *session, locks_store_news_e news,
-                 const char *text)
-{
-    if (session->base.tell != NULL) {
-        session->base.tell(session->base.tell_baton, news, text);
-    }
 }
 
 /* ---- What is known of servers ---- */
@@ -254,12 +286,14 @@ int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
         blame_server(session, server, "it timed out before in this request",
                      "is it overloaded or stopped?",
                      locks_breaker_is_open(breaker));
+        tell_failure(session, LOCKS_STORE_FAILURE_LEFT_ALONE);
         return 0;
     }
     if (locks_breaker_advise(breaker, locks_deadline_now(),
                              session->store->timeout) == LOCKS_BREAKER_LEAVE) {
         blame_server(session, server, "it answers no more, as logged before",
                      "it is asked again from time to time", 1);
+        tell_failure(session, LOCKS_STORE_FAILURE_LEFT_ALONE);
         return 0;
     }
     return 1;
@@ -268,9 +302,9 @@ int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
 void locks_memcached_heard(locks_memcached_session_t *session, int server)
 {
     if (locks_breaker_answered(&session->store->breakers[server])) {
-        tell(session, LOCKS_STORE_ALL_CLEAR,
-             apr_psprintf(session->pool, "memcached %s answers again",
-                          name_of(session, server)));
+        tell_news(session, LOCKS_STORE_ALL_CLEAR,
+                  apr_psprintf(session->pool, "memcached %s answers again",
+                               name_of(session, server)));
     }
 }
 
@@ -286,15 +320,16 @@ static void note_timeout(locks_memcached_session_t *session, int server)
     session->timed_out[server] = 1;
     if (locks_breaker_timed_out(&session->store->breakers[server],
                                 locks_deadline_now())) {
-        tell(session, LOCKS_STORE_ALARM,
-             apr_psprintf(session->pool,
-                          "memcached %s did not answer %d times in a row "
-                          "within %d ms: requests that need it are now "
-                          "refused at once, until it answers one that is let "
-                          "through every %d ms at least; is it overloaded or "
-                          "stopped, or LocksStoreTimeout too short?",
-                          name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
-                          timeout, pause > timeout ? pause : timeout));
+        tell_news(
+            session, LOCKS_STORE_ALARM,
+            apr_psprintf(session->pool,
+                         "memcached %s did not answer %d times in a row "
+                         "within %d ms: requests that need it are now "
+                         "refused at once, until it answers one that is let "
+                         "through every %d ms at least; is it overloaded or "
+                         "stopped, or LocksStoreTimeout too short?",
+                         name_of(session, server), LOCKS_BREAKER_TIMEOUTS,
+                         timeout, pause > timeout ? pause : timeout));
     }
 }
 
@@ -303,15 +338,18 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
 {
     locks_memcached_client_t *client = session->set->clients[server];
     const char *what = locks_memcached_fault(client, session->pool);
+    locks_store_failure_e kind;
     const char *cure;
     int known = 0;
 
     switch (result) {
     case LOCKS_MEMCACHED_REFUSED:
+        kind = LOCKS_STORE_FAILURE_REFUSED;
         locks_memcached_heard(session, server);
         cure = "give it more memory (-m) or longer items (-I)";
         break;
     case LOCKS_MEMCACHED_TIMEOUT:
+        kind = LOCKS_STORE_FAILURE_TIMEOUT;
         known = locks_breaker_is_open(&session->store->breakers[server]);
         note_timeout(session, server);
         what = apr_psprintf(session->pool, "no answer within %d ms",
@@ -319,14 +357,17 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
         cure = "is it overloaded or stopped, or LocksStoreTimeout too short?";
         break;
     case LOCKS_MEMCACHED_BROKEN:
+        kind = LOCKS_STORE_FAILURE_CONNECTION;
         cure = "is it running, and does LocksStore name its address?";
         break;
     default:
+        kind = LOCKS_STORE_FAILURE_ANSWER;
         locks_memcached_heard(session, server);
         cure = "is it a memcached, and what does it log?";
         break;
     }
     blame_server(session, server, what, cure, known);
+    tell_failure(session, kind);
     if (result != LOCKS_MEMCACHED_REFUSED) {
         locks_memcached_close(client);
     }
@@ -344,18 +385,19 @@ static apr_status_t take_set(locks_memcached_session_t *session)
         return APR_SUCCESS;
     }
     if (store->sets == NULL) {
-        locks_memcached_blame(session,
+        locks_memcached_blame(session, LOCKS_STORE_FAILURE_LOCAL,
                               "memcached: the store was not started in this "
                               "process; see the error log at its start");
         return LOCKS_STORE_UNREACHABLE;
     }
     if (apr_reslist_acquire(store->sets, &set) != APR_SUCCESS) {
         locks_memcached_blame(
-            session, apr_psprintf(session->pool,
-                                  "memcached: no connection got free within "
-                                  "%d ms; all %d are in use, so requests "
-                                  "wait for a slow server",
-                                  timeout_in_ms(session), store->threads));
+            session, LOCKS_STORE_FAILURE_LOCAL,
+            apr_psprintf(session->pool,
+                         "memcached: no connection got free within "
+                         "%d ms; all %d are in use, so requests "
+                         "wait for a slow server",
+                         timeout_in_ms(session), store->threads));
         return LOCKS_STORE_UNREACHABLE;
     }
     session->set = set;
@@ -390,13 +432,14 @@ apr_status_t locks_memcached_begin(locks_memcached_session_t *session)
     left = budget - session->base.waited;
     if (left <= 0) {
         locks_memcached_blame(
-            session,
+            session, LOCKS_STORE_FAILURE_LOCAL,
             apr_psprintf(session->pool,
                          "memcached: the request used up its %d ms for the "
                          "store; are the servers overloaded?",
                          milliseconds(budget)));
         return LOCKS_STORE_UNREACHABLE;
     }
+    session->departed = session->began;
     session->deadline = session->began + (left < timeout ? left : timeout);
     return APR_SUCCESS;
 }
@@ -405,7 +448,7 @@ void locks_memcached_end(locks_memcached_session_t *session, int sent)
 {
     charge(session);
     if (sent) {
-        session->base.round_trips++;
+        count_round_trip(session, session->began);
     }
 }
 
@@ -415,8 +458,12 @@ locks_memcached_ready(locks_memcached_session_t *session, int server)
     locks_memcached_client_t *client = session->set->clients[server];
 
     if (locks_memcached_open(client) != APR_SUCCESS) {
-        blame_server(session, server, "no memory for a connection",
-                     "does this host have enough?", 0);
+        locks_memcached_blame(
+            session, LOCKS_STORE_FAILURE_LOCAL,
+            apr_psprintf(session->pool,
+                         "memcached %s: no memory for a connection; does this "
+                         "host have enough?",
+                         name_of(session, server)));
         return NULL;
     }
     locks_memcached_limit(

@@ -58,6 +58,10 @@ typedef struct locks_memcached_session_t {
     /** When the operation under way began and has to end. */
     apr_time_t began;
     apr_time_t deadline;
+    /** When its round trip began. */
+    apr_time_t departed;
+    /** Was a failure of our own side told of the operation under way? */
+    int own_failure_told;
     /** Was a reason given for the operation under way? The first one is
      *  kept, since others often follow from it. */
     int blamed;
@@ -83,9 +87,10 @@ int locks_memcached_server(const locks_memcached_session_t *session,
 /** Forgets whom the last operation blamed; first thing in an operation. */
 void locks_memcached_clear(locks_memcached_session_t *session);
 
-/** Gives the reason of a failure that no server is to blame for. */
+/** Gives the reason of a failure that no server is to blame for, and tells
+ *  of the first one in an operation. */
 void locks_memcached_blame(locks_memcached_session_t *session,
-                           const char *reason);
+                           locks_store_failure_e kind, const char *reason);
 
 /** May this server be asked, or did it time out before, for this session or
  *  for too many others? */
@@ -96,7 +101,8 @@ int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
  *  #LOCKS_STORE_UNREACHABLE if there is none, and then it has ended. */
 apr_status_t locks_memcached_begin(locks_memcached_session_t *session);
 
-/** Ends an operation; sent tells whether it asked any server. */
+/** Ends an operation; sent tells whether it asked any server, and so made a
+ *  round trip. */
 void locks_memcached_end(locks_memcached_session_t *session, int sent);
 
 /** Opens a server's client and tells it how much time there is; NULL, and a
@@ -112,8 +118,8 @@ void locks_memcached_disarm(locks_memcached_session_t *session);
 void locks_memcached_heard(locks_memcached_session_t *session, int server);
 
 /**
- * Notes that a step failed: gives the reason, remembers a timeout, and closes
- * the client unless its connection is in order (REFUSED).
+ * Notes that a step failed: gives the reason, tells of it, remembers a timeout,
+ * and closes the client unless its connection is in order (REFUSED).
  */
 void locks_memcached_failed(locks_memcached_session_t *session, int server,
                             locks_memcached_result_e result);

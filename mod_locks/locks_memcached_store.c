@@ -115,14 +115,16 @@ static void fetch(locks_store_session_t *session, locks_store_item_t *items,
                           purpose);
 }
 
-/** Why a write must not be sent; NULL if it may. */
-static const char *objection(const write_t *write)
+/** Why a write must not be sent; NULL if it may. Sets the failure's kind. */
+static const char *objection(const write_t *write, locks_store_failure_e *kind)
 {
+    *kind = LOCKS_STORE_FAILURE_LOCAL;
     if (!locks_memcached_key_valid(write->key)) {
         return "memcached: a key is no key of memcached; is LocksKeyPrefix "
                "too long?";
     }
     if (write->length > LOCKS_STORE_VALUE_MAX) {
+        *kind = LOCKS_STORE_FAILURE_REFUSED;
         return "memcached: a record is longer than its items may be; lower "
                "LocksMaxPerCourse";
     }
@@ -196,14 +198,15 @@ static apr_status_t store_value(locks_memcached_session_t *session,
                                 const write_t *write,
                                 locks_store_purpose_e purpose)
 {
-    const char *reason = objection(write);
+    locks_store_failure_e kind;
+    const char *reason = objection(write, &kind);
     apr_status_t status;
     int server;
     int sent = 0;
 
     locks_memcached_clear(session);
     if (reason != NULL) {
-        locks_memcached_blame(session, reason);
+        locks_memcached_blame(session, kind, reason);
         return LOCKS_STORE_REFUSED;
     }
     server = locks_memcached_server(session, write->key);
@@ -237,7 +240,7 @@ static apr_status_t cas(locks_store_session_t *base, const char *key,
 
     if (cas_value == 0) {
         locks_memcached_clear(session);
-        locks_memcached_blame(session,
+        locks_memcached_blame(session, LOCKS_STORE_FAILURE_REFUSED,
                               "memcached gives no CAS values; start it "
                               "without -C");
         return LOCKS_STORE_REFUSED;

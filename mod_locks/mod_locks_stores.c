@@ -129,12 +129,30 @@ static void log_news(void *baton, locks_store_news_e news, const char *text)
                   r, "locks: %s", text);
 }
 
+static void note_round_trip(void *baton, apr_interval_time_t time)
+{
+    (void)baton;
+    (void)time;
+}
+
+static void note_failure(void *baton, locks_store_failure_e kind)
+{
+    (void)baton;
+    (void)kind;
+}
+
+static const locks_store_observer_t observer = {
+    .news = log_news,
+    .round_trip = note_round_trip,
+    .failure = note_failure,
+};
+
 locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r)
 {
     locks_store_session_t *session = store->provider->open(store, r->pool);
 
-    session->tell = log_news;
-    session->tell_baton = r;
+    session->observer = &observer;
+    session->observer_baton = r;
     return session;
 }
 

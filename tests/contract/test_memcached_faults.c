@@ -30,6 +30,10 @@ static locks_store_session_t *session;
 /** What the session told of servers, line by line; "" for nothing. */
 static const char *alarms;
 static const char *all_clears;
+/** What it counted: failures by kind, round trips and their time. */
+static int failures[LOCKS_STORE_FAILURES];
+static apr_uint32_t round_trips;
+static apr_interval_time_t travelled;
 
 static void set_up(void)
 {
@@ -49,12 +53,35 @@ static void hear(void *baton, locks_store_news_e news, const char *text)
     *lines = apr_pstrcat(pool, *lines, text, "\n", NULL);
 }
 
+static void count_round_trip(void *baton, apr_interval_time_t time)
+{
+    ck_assert_ptr_eq(baton, pool);
+    round_trips++;
+    travelled += time;
+}
+
+static void count_failure(void *baton, locks_store_failure_e kind)
+{
+    ck_assert_ptr_eq(baton, pool);
+    ck_assert_int_lt(kind, LOCKS_STORE_FAILURES);
+    failures[kind]++;
+}
+
 static void open_session(void)
 {
+    static const locks_store_observer_t observer = {
+        .news = hear,
+        .round_trip = count_round_trip,
+        .failure = count_failure,
+    };
+
     session = store->provider->open(store, pool);
-    session->tell = hear;
-    session->tell_baton = pool;
+    session->observer = &observer;
+    session->observer_baton = pool;
     alarms = all_clears = "";
+    memset(failures, 0, sizeof(failures));
+    round_trips = 0;
+    travelled = 0;
 }
 
 static void use(const char *addresses, int threads)
@@ -504,6 +531,7 @@ START_TEST(a_read_is_repeated_only_once)
     ck_assert_int_eq(status_of("a"), LOCKS_STORE_ABSENT);
     ck_assert_int_eq(status_of("a"), LOCKS_STORE_UNREACHABLE);
     ck_assert_int_eq(fake_requests(fake), 3);
+    ck_assert_int_eq(failures[LOCKS_STORE_FAILURE_CONNECTION], 1);
 }
 END_TEST
 
@@ -919,6 +947,151 @@ START_TEST(two_hung_servers_cost_one_timeout)
 }
 END_TEST
 
+/* ---- Who watches ---- */
+
+/** Asserts what was told since the last time: so many failures of one kind,
+ *  none of another, and every round trip. */
+static void assert_told(locks_store_failure_e kind, int times)
+{
+    int i;
+
+    for (i = 0; i < LOCKS_STORE_FAILURES; i++) {
+        ck_assert_msg(failures[i] == (i == (int)kind ? times : 0),
+                      "%d failures of kind %d, not of %d", failures[i], i,
+                      kind);
+    }
+    memset(failures, 0, sizeof(failures));
+    ck_assert_uint_eq(round_trips, session->round_trips);
+    ck_assert(travelled <= session->waited);
+}
+
+START_TEST(a_server_s_failures_are_told_by_kind)
+{
+    static const fake_step_t steps[] = {
+        {.answer = "END\r\n"},
+        {.answer = "SERVER_ERROR out of memory storing object\r\n"},
+        {.answer = "", .close = 1},
+        {.answer = "garbage\r\n"},
+        {.answer = NULL},
+    };
+    fake_t *fake = fake_start(pool, steps, COUNT(steps));
+
+    use(fake_address(fake), 1);
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURES, 0);
+    (void)add("a", "v", LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_REFUSED, 1);
+    (void)add("a", "v", LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_CONNECTION, 1);
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURE_ANSWER, 1);
+    ck_assert(travelled < TIMEOUT / 2);
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURE_TIMEOUT, 1);
+    ck_assert(travelled >= TIMEOUT - 2 * MS);
+    ck_assert_uint_eq(round_trips, 5);
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURE_LEFT_ALONE, 1);
+    (void)add("a", "v", LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_LEFT_ALONE, 1);
+    ck_assert_uint_eq(round_trips, 5);
+}
+END_TEST
+
+START_TEST(failures_of_our_own_side_are_told)
+{
+    static const fake_step_t steps[] = {{.answer = NULL}};
+    fake_t *fake = fake_start(pool, steps, 1);
+    locks_store_item_t items[2] = {{.key = "no key"}, {.key = "nor this"}};
+    char *value = apr_pcalloc(pool, LOCKS_STORE_VALUE_MAX + 1);
+
+    use(fake_address(fake), 1);
+    store->provider->fetch(session, items, 2, LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_LOCAL, 1);
+    (void)add("no key", "v", LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_LOCAL, 1);
+    (void)store->provider->add(session, "a", value, LOCKS_STORE_VALUE_MAX + 1,
+                               LIFETIME, LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_REFUSED, 1);
+    (void)cas("a", "v", 0);
+    assert_told(LOCKS_STORE_FAILURE_REFUSED, 1);
+    session->waited = 4 * TIMEOUT;
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURE_LOCAL, 1);
+    ck_assert_uint_eq(round_trips, 0);
+}
+END_TEST
+
+START_TEST(a_connection_that_is_refused_is_no_round_trip)
+{
+    use(apr_psprintf(pool, "127.0.0.1:%u", free_port()), 1);
+    (void)status_of("a");
+    assert_told(LOCKS_STORE_FAILURE_CONNECTION, 1);
+    (void)add("a", "v", LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_CONNECTION, 1);
+    ck_assert_uint_eq(round_trips, 0);
+}
+END_TEST
+
+START_TEST(a_failure_is_told_for_each_server)
+{
+    static const fake_step_t steps[] = {{.answer = NULL}};
+    fake_t *first = fake_start(pool, steps, 1);
+    fake_t *second = fake_start(pool, steps, 1);
+    const char *keys[2];
+    locks_store_item_t items[3] = {{.key = "third"}};
+
+    use_two(fake_address(first), fake_address(second), &keys);
+    items[1].key = keys[0];
+    items[2].key = keys[1];
+    store->provider->fetch(session, items, 3, LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_TIMEOUT, 2);
+    store->provider->fetch(session, items, 3, LOCKS_STORE_ORDINARY);
+    assert_told(LOCKS_STORE_FAILURE_LEFT_ALONE, 2);
+    ck_assert_uint_eq(round_trips, 1);
+}
+END_TEST
+
+static void *APR_THREAD_FUNC close_later(apr_thread_t *thread, void *data)
+{
+    (void)thread;
+    apr_sleep(TIMEOUT / 2);
+    store->provider->close(data);
+    return NULL;
+}
+
+START_TEST(waiting_for_a_connection_is_no_part_of_a_round_trip)
+{
+    server_t *server = server_start(pool, NULL);
+    locks_store_session_t *first;
+    apr_thread_t *thread;
+    apr_status_t ignored;
+
+    use(server->address, 1);
+    (void)status_of("a");
+    first = session;
+    open_session();
+    ck_assert_int_eq(apr_thread_create(&thread, NULL, close_later, first, pool),
+                     APR_SUCCESS);
+    ck_assert_int_eq(status_of("a"), LOCKS_STORE_ABSENT);
+    apr_thread_join(&ignored, thread);
+    assert_told(LOCKS_STORE_FAILURES, 0);
+    ck_assert_uint_eq(round_trips, 1);
+    ck_assert(session->waited >= TIMEOUT / 2 - 2 * MS);
+    ck_assert(travelled < TIMEOUT / 4);
+}
+END_TEST
+
+START_TEST(a_session_may_go_unwatched)
+{
+    use(apr_psprintf(pool, "127.0.0.1:%u", free_port()), 1);
+    session->observer = NULL;
+    ck_assert_int_eq(status_of("a"), LOCKS_STORE_UNREACHABLE);
+    ck_assert_int_eq(add("no key", "v", LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_REFUSED);
+}
+END_TEST
+
 /* ---- How memcached runs ---- */
 
 START_TEST(memcached_without_cas_is_told)
@@ -1109,6 +1282,13 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, a_host_that_drops_connections_is_left_alone);
     tcase_add_test(tcase, a_server_that_refuses_is_not_left_alone);
     tcase_add_test(tcase, two_hung_servers_cost_one_timeout);
+    tcase = add_case(suite, "who watches");
+    tcase_add_test(tcase, a_server_s_failures_are_told_by_kind);
+    tcase_add_test(tcase, failures_of_our_own_side_are_told);
+    tcase_add_test(tcase, a_connection_that_is_refused_is_no_round_trip);
+    tcase_add_test(tcase, a_failure_is_told_for_each_server);
+    tcase_add_test(tcase, waiting_for_a_connection_is_no_part_of_a_round_trip);
+    tcase_add_test(tcase, a_session_may_go_unwatched);
     tcase = add_case(suite, "how memcached and the store run");
     tcase_add_test(tcase, memcached_without_cas_is_told);
     tcase_add_test(tcase, a_full_memcached_refuses);

@@ -134,6 +134,28 @@ static void forget_items(locks_store_item_t *items, apr_size_t count)
     }
 }
 
+/* ---- Who watches ---- */
+
+static void tell_failure(memory_session_t *session, locks_store_failure_e kind)
+{
+    const locks_store_observer_t *observer = session->base.observer;
+
+    if (observer != NULL) {
+        observer->failure(session->base.observer_baton, kind);
+    }
+}
+
+/** Counts a round trip; on the test's clock it takes no time. */
+static void count_round_trip(memory_session_t *session)
+{
+    const locks_store_observer_t *observer = session->base.observer;
+
+    session->base.round_trips++;
+    if (observer != NULL) {
+        observer->round_trip(session->base.observer_baton, 0);
+    }
+}
+
 /* ---- Operations and their fates ---- */
 
 /** Must the session leave the store alone after a timeout? */
@@ -141,9 +163,24 @@ static int gave_up(memory_session_t *session, locks_store_purpose_e purpose)
 {
     if (session->timed_out && purpose == LOCKS_STORE_ORDINARY) {
         session->reason = "memory: it timed out before in this session";
+        tell_failure(session, LOCKS_STORE_FAILURE_LEFT_ALONE);
         return 1;
     }
     return 0;
+}
+
+/** What a fate that is not good looks like from here. */
+static void suffer(memory_session_t *session, memory_store_fate_e fate)
+{
+    session->reason = "memory: the test wills it";
+    if (fate == MEMORY_STORE_WRITE_REFUSED) {
+        tell_failure(session, LOCKS_STORE_FAILURE_REFUSED);
+    } else if (session->store->failures_time_out) {
+        session->timed_out = 1;
+        tell_failure(session, LOCKS_STORE_FAILURE_TIMEOUT);
+    } else {
+        tell_failure(session, LOCKS_STORE_FAILURE_CONNECTION);
+    }
 }
 
 static memory_store_fate_e meet(memory_session_t *session,
@@ -157,12 +194,8 @@ static memory_store_fate_e meet(memory_session_t *session,
     if (store->before != NULL) {
         fate = store->before(store->baton, operation);
     }
-    session->base.round_trips++;
     if (fate != MEMORY_STORE_PASS) {
-        session->reason = "memory: the test wills it";
-        if (fate != MEMORY_STORE_WRITE_REFUSED && store->failures_time_out) {
-            session->timed_out = 1;
-        }
+        suffer(session, fate);
     }
     return fate;
 }
@@ -199,7 +232,6 @@ static void fetch(locks_store_session_t *base, locks_store_item_t *items,
 {
     memory_session_t *session = (memory_session_t *)base;
     apr_size_t part = session->store->splits_fetches ? 1 : count;
-    apr_uint32_t round_trips = base->round_trips;
     apr_size_t i;
 
     forget_items(items, count);
@@ -209,7 +241,7 @@ static void fetch(locks_store_session_t *base, locks_store_item_t *items,
     for (i = 0; i < count; i += part) {
         fetch_together(session, items + i, part, purpose);
     }
-    base->round_trips = round_trips + 1;
+    count_round_trip(session);
 }
 
 static apr_status_t befall(memory_store_t *store, memory_store_fate_e fate,
@@ -242,6 +274,7 @@ static apr_status_t befall(memory_store_t *store, memory_store_fate_e fate,
 static apr_status_t refuse(memory_session_t *session, const char *reason)
 {
     session->reason = reason;
+    tell_failure(session, LOCKS_STORE_FAILURE_REFUSED);
     return LOCKS_STORE_REFUSED;
 }
 
@@ -266,6 +299,7 @@ static apr_status_t put(memory_session_t *session, const write_t *write,
         return LOCKS_STORE_UNREACHABLE;
     }
     fate = meet(session, &operation);
+    count_round_trip(session);
     operation.outcome = befall(session->store, fate, write);
     tell(session, &operation);
     return operation.outcome;
