@@ -5,7 +5,8 @@
  *
  * A store keeps values under keys and gives every stored version of a value a
  * CAS value of its own. It knows nothing of locks. Whatever offers the three
- * operations below, atomically for one key at a time, can carry mod_locks.
+ * operations below, fetch, add and cas, atomically for one key at a time, can
+ * carry mod_locks.
  *
  * A module brings its own store by registering a #locks_store_provider_t:
  *
@@ -96,6 +97,8 @@ typedef struct locks_store_provider_t locks_store_provider_t;
  *  all threads of a process. */
 typedef struct locks_store_t {
     const locks_store_provider_t *provider;
+    /** How many servers it has, at least 1. Set by create(). */
+    int servers;
     /** What an administrator should know of this configuration though it
      *  works, and what to do; NULL for nothing. Set by create(), logged once
      *  at each start. */
@@ -175,6 +178,39 @@ typedef struct locks_store_session_t {
     int is_known_failure;
 } locks_store_session_t;
 
+/** What is known of one server of a store. */
+typedef struct locks_store_server_t {
+    /** As it is configured. */
+    const char *name;
+    /** #LOCKS_STORE_DONE if it answered, else #LOCKS_STORE_UNREACHABLE; the
+     *  fields below reason are set for the first. */
+    apr_status_t status;
+    /** Does it hang, so that this process leaves it alone? It is asked now
+     *  and then all the same. */
+    int is_left_alone;
+    /** Why it did not answer, and what to do; "" if it did. */
+    const char *reason;
+    /** At most 32 printable characters of ASCII; "" if it did not answer. */
+    const char *version;
+    /** Microseconds since it was started. */
+    apr_interval_time_t uptime;
+    /** If not, every cas is #LOCKS_STORE_REFUSED (memcached -C). */
+    int gives_cas;
+    /** May it drop values before their lifetime ends, to make room for
+     *  others (memcached without -M)? */
+    int may_evict;
+    /** How many it dropped so since it was started. */
+    apr_uint64_t evictions;
+    /** What it holds: values, their bytes, and how many bytes it may. */
+    apr_uint64_t items;
+    apr_uint64_t bytes;
+    apr_uint64_t bytes_limit;
+    /** How many clients are connected, this process among them. */
+    apr_uint64_t connections;
+    /** Microseconds that one question took. */
+    apr_interval_time_t round_trip;
+} locks_store_server_t;
+
 /** How a store is provided. All members are required. */
 struct locks_store_provider_t {
     /**
@@ -238,6 +274,22 @@ struct locks_store_provider_t {
      * @return a text in the session's pool; "" if nothing failed yet
      */
     const char *(*reason)(const locks_store_session_t *session);
+    /**
+     * Asks every server of the store how it is, each for itself: one that
+     * fails costs the others nothing but time. Each is an ordinary operation,
+     * with its round trips and failures, and all of them together stay within
+     * the session's time. CAS values that were fetched before stay good.
+     * @param servers one for each of the store's servers, in their order; its
+     *                texts live as long as the session
+     */
+    void (*examine)(locks_store_session_t *session,
+                    locks_store_server_t *servers);
+    /**
+     * Says which server has a key. Any thread may ask, and none is asked.
+     * @param store a store that was started
+     * @return its index, from 0 up to the number of servers
+     */
+    int (*place)(const locks_store_t *store, const char *key);
 };
 
 #ifdef __cplusplus

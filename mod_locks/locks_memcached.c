@@ -28,6 +28,17 @@ struct locks_memcached_client_t {
  *  memcached counts them from 1 at each start, so its own never get there. */
 #define CONNECTION_SHIFT 48
 
+/** More lines of statistics than any memcached has: some 100. */
+#define STATISTICS_MAX 1000
+
+/** Statistics on their way to who asked for them. */
+typedef struct statistics_t {
+    locks_memcached_client_t *client;
+    locks_memcached_statistic_fn *take;
+    void *baton;
+    int count;
+} statistics_t;
+
 struct locks_memcached_ring_t {
     memcached_st *library;
 };
@@ -302,6 +313,69 @@ locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
     return stored(client,
                   memcached_cas(client->library, key, strlen(key), value,
                                 length, (time_t)lifetime, 0, cas));
+}
+
+locks_memcached_result_e
+locks_memcached_reject(locks_memcached_client_t *client)
+{
+    return failed(client, MEMCACHED_PROTOCOL_ERROR, LOCKS_MEMCACHED_NONSENSE);
+}
+
+/** The library reads as long as lines come, whatever is returned here, and
+ *  while they come fast no limit of a wait ends it: only the end of the
+ *  connection does. */
+static memcached_return_t take_line(const memcached_instance_st *server,
+                                    const char *name, size_t name_length,
+                                    const char *value, size_t value_length,
+                                    void *context)
+{
+    statistics_t *statistics = context;
+
+    (void)server;
+    (void)name_length;
+    (void)value_length;
+    if (++statistics->count < STATISTICS_MAX) {
+        statistics->take(statistics->baton, name, value);
+    } else {
+        memcached_quit(statistics->client->library);
+    }
+    return MEMCACHED_SUCCESS;
+}
+
+/**
+ * Of what goes wrong in memcached_stat_execute() its own code says nothing:
+ * it is SUCCESS whatever the server answered, so the last error tells. For
+ * the version it would ask by itself, and on a new connection if the present
+ * one breaks over it; it knows the version when it was asked here.
+ *
+ * Its parsers take for granted that "VERSION" and "STAT" are followed by
+ * blanks and words, and else run on beyond the line: such a line must not come
+ * from a server, as no value's key may be longer than keys are. Only a server
+ * that means harm sends it, and that one may as well forge sessions and locks.
+ */
+locks_memcached_result_e
+locks_memcached_statistics(locks_memcached_client_t *client, const char *group,
+                           locks_memcached_statistic_fn *take, void *baton)
+{
+    statistics_t statistics = {.client = client, .take = take, .baton = baton};
+    memcached_return_t code = memcached_version(client->library);
+    memcached_return_t last = memcached_last_error(client->library);
+    locks_memcached_result_e meant;
+
+    if (code == MEMCACHED_SUCCESS && last == MEMCACHED_SUCCESS) {
+        code = memcached_stat_execute(client->library, group, take_line,
+                                      &statistics);
+        last = memcached_last_error(client->library);
+    }
+    meant = meaning(last);
+    if (meant == LOCKS_MEMCACHED_TIMEOUT || meant == LOCKS_MEMCACHED_BROKEN) {
+        return failed(client, last, meant);
+    }
+    if (code != MEMCACHED_SUCCESS || last != MEMCACHED_SUCCESS ||
+        statistics.count >= STATISTICS_MAX) {
+        return locks_memcached_reject(client);
+    }
+    return LOCKS_MEMCACHED_OK;
 }
 
 /** The library's own message may quote what the server sent, and so a key

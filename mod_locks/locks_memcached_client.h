@@ -103,6 +103,27 @@ locks_memcached_result_e locks_memcached_cas(locks_memcached_client_t *client,
                                              apr_uint64_t cas,
                                              apr_uint32_t lifetime);
 
+/** Takes one value of a server's statistics. Both texts are NUL-terminated,
+ *  hold no blank, and last for the call. */
+typedef void locks_memcached_statistic_fn(void *baton, const char *name,
+                                          const char *value);
+
+/**
+ * Asks a server about itself. Not even after OK is it certain that the answer
+ * was read to its end, or had one: so the caller misses nothing in it, or
+ * rejects it, and then closes the client all the same.
+ * @param group as in "stats group"; NULL for the general statistics
+ * @param take  is given each value in its turn
+ */
+locks_memcached_result_e
+locks_memcached_statistics(locks_memcached_client_t *client, const char *group,
+                           locks_memcached_statistic_fn *take, void *baton);
+
+/** Calls what was read no answer, for locks_memcached_fault() to say so.
+ *  @return NONSENSE */
+locks_memcached_result_e
+locks_memcached_reject(locks_memcached_client_t *client);
+
 /** Says what went wrong last, in a few words without any key or value. */
 const char *locks_memcached_fault(const locks_memcached_client_t *client,
                                   apr_pool_t *pool);

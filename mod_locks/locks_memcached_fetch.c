@@ -58,7 +58,7 @@ static void divide(plan_t *plan, locks_store_item_t *items, apr_size_t count)
         forget(&items[i]);
         servers[i] = -1;
         if (locks_memcached_key_valid(items[i].key)) {
-            servers[i] = locks_memcached_server(session, items[i].key);
+            servers[i] = locks_memcached_server(session->store, items[i].key);
             plan->shares[servers[i]].count++;
         } else {
             locks_memcached_blame(session, LOCKS_STORE_FAILURE_LOCAL,
@@ -127,7 +127,7 @@ static locks_memcached_result_e read_share(share_t *share, apr_pool_t *pool)
             share->items[next++]->status = LOCKS_STORE_ABSENT;
         }
         if (next == share->count) {
-            return LOCKS_MEMCACHED_NONSENSE;
+            return locks_memcached_reject(share->client);
         }
         fill(share->items[next++], &value, pool);
     }

@@ -178,11 +178,9 @@ int locks_memcached_key_valid(const char *key)
     return length > 0;
 }
 
-int locks_memcached_server(const locks_memcached_session_t *session,
+int locks_memcached_server(const locks_memcached_store_t *store,
                            const char *key)
 {
-    const locks_memcached_store_t *store = session->store;
-
     return store->addresses->nelts > 1 && store->ring != NULL
                ? (int)locks_memcached_place(store->ring, key)
                : 0;
@@ -442,6 +440,22 @@ apr_status_t locks_memcached_begin(locks_memcached_session_t *session)
     session->departed = session->began;
     session->deadline = session->began + (left < timeout ? left : timeout);
     return APR_SUCCESS;
+}
+
+void locks_memcached_leave_time(locks_memcached_session_t *session, int more)
+{
+    apr_interval_time_t left =
+        session->store->timeout * LOCKS_MEMCACHED_BUDGET - session->base.waited;
+    apr_time_t deadline = session->began + left / (more + 1);
+
+    if (session->deadline > deadline) {
+        session->deadline = deadline;
+    }
+}
+
+void locks_memcached_returned(locks_memcached_session_t *session)
+{
+    count_round_trip(session, locks_deadline_now());
 }
 
 void locks_memcached_end(locks_memcached_session_t *session, int sent)

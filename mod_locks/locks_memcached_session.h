@@ -81,7 +81,7 @@ void locks_memcached_release(locks_memcached_session_t *session);
 int locks_memcached_key_valid(const char *key);
 
 /** The index of the server that has a key. */
-int locks_memcached_server(const locks_memcached_session_t *session,
+int locks_memcached_server(const locks_memcached_store_t *store,
                            const char *key);
 
 /** Forgets whom the last operation blamed; first thing in an operation. */
@@ -101,8 +101,16 @@ int locks_memcached_may_ask(locks_memcached_session_t *session, int server,
  *  #LOCKS_STORE_UNREACHABLE if there is none, and then it has ended. */
 apr_status_t locks_memcached_begin(locks_memcached_session_t *session);
 
-/** Ends an operation; sent tells whether it asked any server, and so made a
- *  round trip. */
+/** Shortens the operation that has begun, so that the session has time for
+ *  some more, each as long as this one. */
+void locks_memcached_leave_time(locks_memcached_session_t *session, int more);
+
+/** Notes that a round trip of the operation under way ended, and that
+ *  another begins. */
+void locks_memcached_returned(locks_memcached_session_t *session);
+
+/** Ends an operation; sent tells whether it asked any server, and so a
+ *  round trip ended. */
 void locks_memcached_end(locks_memcached_session_t *session, int sent);
 
 /** Opens a server's client and tells it how much time there is; NULL, and a

@@ -2,6 +2,7 @@
 
 #include "locks_memcached.h"
 
+#include "locks_memcached_examine.h"
 #include "locks_memcached_fetch.h"
 
 #include <apr_strings.h>
@@ -67,6 +68,7 @@ static const char *create(locks_store_t **store, const char *arguments,
         return error;
     }
     created->base.provider = &locks_memcached_provider;
+    created->base.servers = addresses->nelts;
     created->base.caution = caution(addresses, pool);
     created->addresses = addresses;
     created->timeout = timeout;
@@ -209,7 +211,7 @@ static apr_status_t store_value(locks_memcached_session_t *session,
         locks_memcached_blame(session, kind, reason);
         return LOCKS_STORE_REFUSED;
     }
-    server = locks_memcached_server(session, write->key);
+    server = locks_memcached_server(session->store, write->key);
     if (!locks_memcached_may_ask(session, server, purpose)) {
         return LOCKS_STORE_UNREACHABLE;
     }
@@ -253,6 +255,17 @@ static const char *reason(const locks_store_session_t *session)
     return ((const locks_memcached_session_t *)session)->reason;
 }
 
+static void examine(locks_store_session_t *session,
+                    locks_store_server_t *servers)
+{
+    locks_memcached_examine((locks_memcached_session_t *)session, servers);
+}
+
+static int place(const locks_store_t *store, const char *key)
+{
+    return locks_memcached_server((const locks_memcached_store_t *)store, key);
+}
+
 const locks_store_provider_t locks_memcached_provider = {
     .create = create,
     .start = start,
@@ -262,4 +275,6 @@ const locks_store_provider_t locks_memcached_provider = {
     .add = add,
     .cas = cas,
     .reason = reason,
+    .examine = examine,
+    .place = place,
 };

@@ -17,7 +17,8 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/conf/prepare.sh"
 python=/usr/bin/python3
 threaded='tests/unit/test_breaker tests/unit/test_deadline
-    tests/contract/test_contract_memcached tests/contract/test_memcached_faults'
+    tests/contract/test_contract_memcached tests/contract/test_memcached_faults
+    tests/contract/test_memcached_examine'
 
 # Runs the tests against httpd with the module of a build.
 against_httpd() {

@@ -373,6 +373,72 @@ START_TEST(a_session_counts_round_trips_and_time)
 }
 END_TEST
 
+START_TEST(every_server_can_be_examined)
+{
+    apr_size_t size = (apr_size_t)store->servers * sizeof(locks_store_server_t);
+    locks_store_server_t *servers = apr_palloc(pool, size);
+    apr_uint64_t items = 0;
+    apr_uint32_t trips;
+    int i;
+
+    ck_assert_int_ge(store->servers, 1);
+    ck_assert_int_eq(add("contract:examined", "v", 1), LOCKS_STORE_DONE);
+    trips = session->round_trips;
+    memset(servers, 0x55, size);
+    store->provider->examine(session, servers);
+    ck_assert_uint_ge(session->round_trips,
+                      trips + (apr_uint32_t)store->servers);
+    for (i = 0; i < store->servers; i++) {
+        ck_assert_str_ne(servers[i].name, "");
+        ck_assert_int_eq(servers[i].status, LOCKS_STORE_DONE);
+        ck_assert_int_eq(servers[i].is_left_alone, 0);
+        ck_assert_str_eq(servers[i].reason, "");
+        ck_assert_str_ne(servers[i].version, "");
+        ck_assert_int_eq(servers[i].gives_cas, 1);
+        ck_assert_uint_ge(servers[i].connections, 1);
+        ck_assert(servers[i].uptime >= 0 && servers[i].round_trip >= 0);
+        items += servers[i].items;
+    }
+    ck_assert_uint_ge(items, 1);
+    ck_assert_str_eq(store->provider->reason(session), "");
+}
+END_TEST
+
+START_TEST(an_examination_leaves_cas_values_good)
+{
+    locks_store_server_t *servers = apr_palloc(
+        pool, (apr_size_t)store->servers * sizeof(locks_store_server_t));
+    locks_store_item_t item;
+
+    ck_assert_int_eq(add("contract:between", "v", 1), LOCKS_STORE_DONE);
+    item = fetched("contract:between");
+    store->provider->examine(session, servers);
+    ck_assert_int_eq(cas("contract:between", "w", item.cas), LOCKS_STORE_DONE);
+    item = fetched("contract:between");
+    assert_value(&item, "w", 1);
+}
+END_TEST
+
+START_TEST(every_key_has_a_place)
+{
+    int *keys = apr_pcalloc(pool, (apr_size_t)store->servers * sizeof(*keys));
+    int i;
+
+    for (i = 0; i < 1000; i++) {
+        const char *key = apr_psprintf(pool, "contract:place:%d", i);
+        int place = store->provider->place(store, key);
+
+        ck_assert_int_ge(place, 0);
+        ck_assert_int_lt(place, store->servers);
+        ck_assert_int_eq(store->provider->place(store, key), place);
+        keys[place]++;
+    }
+    for (i = 0; i < store->servers; i++) {
+        ck_assert_int_gt(keys[i], 0);
+    }
+}
+END_TEST
+
 Suite *contract_suite(const contract_target_t *against)
 {
     Suite *suite = suite_create(against->name);
@@ -401,6 +467,9 @@ Suite *contract_suite(const contract_target_t *against)
     tcase_add_test(tcase, values_outlive_their_session);
     tcase_add_test(tcase, a_session_may_end_with_its_pool);
     tcase_add_test(tcase, a_session_counts_round_trips_and_time);
+    tcase_add_test(tcase, every_server_can_be_examined);
+    tcase_add_test(tcase, an_examination_leaves_cas_values_good);
+    tcase_add_test(tcase, every_key_has_a_place);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -88,6 +88,16 @@ static int send_all(int fd, const fake_step_t *step)
     return 1;
 }
 
+static int answer(int fd, const fake_step_t *step)
+{
+    int is_sent = send_all(fd, step);
+
+    while (is_sent && step->endless) {
+        is_sent = send_all(fd, step);
+    }
+    return is_sent;
+}
+
 static void serve(connection_t *connection)
 {
     fake_t *fake = connection->fake;
@@ -105,7 +115,7 @@ static void serve(connection_t *connection)
         number = atomic_fetch_add(&fake->requests, 1);
         step = &fake->steps[number < fake->count ? number : fake->count - 1];
         apr_sleep(step->delay_ms * 1000);
-        if (step->answer != NULL && !send_all(connection->fd, step)) {
+        if (step->answer != NULL && !answer(connection->fd, step)) {
             break;
         }
         if (step->close) {

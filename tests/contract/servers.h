@@ -53,6 +53,8 @@ typedef struct fake_step_t {
     int trickle_ms;
     /** Does it close the connection then? */
     int close;
+    /** Does it send the same again and again? */
+    int endless;
 } fake_step_t;
 
 typedef struct fake_t fake_t;

@@ -367,6 +367,31 @@ static const char *reason(const locks_store_session_t *session)
     return ((const memory_session_t *)session)->reason;
 }
 
+/** One server that always answers; the hooks do not see it asked. */
+static void examine(locks_store_session_t *base, locks_store_server_t *servers)
+{
+    memory_session_t *session = (memory_session_t *)base;
+    memory_store_t *store = session->store;
+
+    memset(servers, 0, sizeof(*servers));
+    servers->name = "memory";
+    servers->status = LOCKS_STORE_DONE;
+    servers->reason = "";
+    servers->version = "memory";
+    servers->uptime = store->now;
+    servers->gives_cas = 1;
+    servers->items = apr_hash_count(store->records);
+    servers->connections = 1;
+    count_round_trip(session);
+}
+
+static int place(const locks_store_t *store, const char *key)
+{
+    (void)store;
+    (void)key;
+    return 0;
+}
+
 const locks_store_provider_t memory_store_provider = {
     .create = create,
     .start = start,
@@ -376,6 +401,8 @@ const locks_store_provider_t memory_store_provider = {
     .add = add,
     .cas = cas,
     .reason = reason,
+    .examine = examine,
+    .place = place,
 };
 
 memory_store_t *memory_store_make(apr_pool_t *pool)
@@ -383,6 +410,7 @@ memory_store_t *memory_store_make(apr_pool_t *pool)
     memory_store_t *store = apr_pcalloc(pool, sizeof(*store));
 
     store->base.provider = &memory_store_provider;
+    store->base.servers = 1;
     store->pool = pool;
     store->failures_time_out = 1;
     memory_store_restart(store);
