@@ -290,6 +290,12 @@ struct locks_store_provider_t {
      * @return its index, from 0 up to the number of servers
      */
     int (*place)(const locks_store_t *store, const char *key);
+    /**
+     * Says what a server is called where it is configured. Any thread may ask,
+     * and none is asked.
+     * @param server its index
+     */
+    const char *(*name)(const locks_store_t *store, int server);
 };
 
 #ifdef __cplusplus

@@ -266,6 +266,13 @@ static int place(const locks_store_t *store, const char *key)
     return locks_memcached_server((const locks_memcached_store_t *)store, key);
 }
 
+static const char *name(const locks_store_t *store, int server)
+{
+    return APR_ARRAY_IDX(((const locks_memcached_store_t *)store)->addresses,
+                         server, locks_address_t)
+        .name;
+}
+
 const locks_store_provider_t locks_memcached_provider = {
     .create = create,
     .start = start,
@@ -277,4 +284,5 @@ const locks_store_provider_t locks_memcached_provider = {
     .reason = reason,
     .examine = examine,
     .place = place,
+    .name = name,
 };

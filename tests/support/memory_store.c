@@ -392,6 +392,13 @@ static int place(const locks_store_t *store, const char *key)
     return 0;
 }
 
+static const char *name(const locks_store_t *store, int server)
+{
+    (void)store;
+    (void)server;
+    return "memory";
+}
+
 const locks_store_provider_t memory_store_provider = {
     .create = create,
     .start = start,
@@ -403,6 +410,7 @@ const locks_store_provider_t memory_store_provider = {
     .reason = reason,
     .examine = examine,
     .place = place,
+    .name = name,
 };
 
 memory_store_t *memory_store_make(apr_pool_t *pool)
