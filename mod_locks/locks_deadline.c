@@ -2,10 +2,10 @@
 
 #include "locks_deadline.h"
 
-#include <apr_thread_proc.h>
+#include "locks_thread.h"
+
 #include <errno.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -96,8 +96,6 @@ static void sleep_until_woken(locks_deadline_watch_t *watch)
     }
 }
 
-/** Returns rather than calls apr_thread_exit(), which would free memory of
- *  the pool on this thread while others may use the pool. */
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     locks_deadline_watch_t *watch = data;
@@ -126,23 +124,6 @@ static apr_status_t stop(void *data)
     return APR_SUCCESS;
 }
 
-/** Starts the thread with all signals blocked: it inherits the mask, and a
- *  signal meant for the process's main thread must never run its handler
- *  here, where ending the process would wait for itself. */
-static apr_status_t start_thread(locks_deadline_watch_t *watch,
-                                 apr_pool_t *pool)
-{
-    sigset_t all;
-    sigset_t before;
-    apr_status_t rv;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rv = apr_thread_create(&watch->thread, NULL, run, watch, pool);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rv;
-}
-
 apr_status_t locks_deadline_watch_create(locks_deadline_watch_t **created,
                                          int slots, apr_interval_time_t period,
                                          apr_pool_t *pool)
@@ -161,7 +142,7 @@ apr_status_t locks_deadline_watch_create(locks_deadline_watch_t **created,
     if (sem_init(&watch->wake, 0, 0) != 0) {
         return errno;
     }
-    rv = start_thread(watch, pool);
+    rv = locks_thread_start(&watch->thread, run, watch, pool);
     if (rv != APR_SUCCESS) {
         (void)sem_destroy(&watch->wake);
         return rv;

@@ -2,7 +2,8 @@
 
 #include "locks_memcached_session.h"
 
-#include <apr_allocator.h>
+#include "locks_thread.h"
+
 #include <apr_strings.h>
 #include <string.h>
 
@@ -70,26 +71,6 @@ static apr_status_t end_set(void *resource, void *params, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-/** A pool whose memory is its own: connections are made while other threads
- *  allocate from the process's pools. The list of sets allocates under its
- *  own lock. */
-static apr_status_t own_pool(apr_pool_t **own, apr_pool_t *pool)
-{
-    apr_allocator_t *allocator;
-    apr_status_t rv = apr_allocator_create(&allocator);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create_ex(own, pool, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *own);
-    return APR_SUCCESS;
-}
-
 /** Runs before the sets and the watch go with their pool. Sessions that are
  *  still open lose their sets here, since the list aborts the process when
  *  it ends with one of them missing. */
@@ -124,7 +105,9 @@ apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
 {
     apr_pool_t *own;
     apr_reslist_t *sets;
-    apr_status_t rv = own_pool(&own, pool);
+    /* Connections are made while other threads allocate from the process's
+     * pools. The list of sets allocates under its own lock. */
+    apr_status_t rv = locks_thread_pool(&own, pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
