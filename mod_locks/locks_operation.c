@@ -3,6 +3,8 @@
 
 #include <apr_strings.h>
 
+#include <stdarg.h>
+
 /** How often an ambiguous write is tried before it stays unknown. */
 #define SETTLE_TRIES 3
 /** The longest pause after a lost write, doubled up to five times. */
@@ -50,6 +52,17 @@ locks_nonce_t locks_nonce(const locks_operation_t *op)
     return op->env->random(op->env->baton);
 }
 
+void locks_tell(const locks_operation_t *op, const char *format, ...)
+{
+    va_list arguments;
+
+    if (op->tell != NULL) {
+        va_start(arguments, format);
+        op->tell(op->tell_baton, apr_pvsprintf(op->pool, format, arguments));
+        va_end(arguments);
+    }
+}
+
 /* ---- Time, and starting again ---- */
 
 apr_time_t locks_now(const locks_operation_t *op)
@@ -72,8 +85,9 @@ void locks_pause_up_to(const locks_operation_t *op, apr_interval_time_t longest)
 int locks_tries_again(locks_operation_t *op, apr_time_t started,
                       apr_status_t *result)
 {
-    apr_uint32_t doublings =
-        op->retries < CONFLICT_DOUBLINGS ? op->retries : CONFLICT_DOUBLINGS;
+    apr_uint32_t doublings = op->deeds.retries < CONFLICT_DOUBLINGS
+                                 ? op->deeds.retries
+                                 : CONFLICT_DOUBLINGS;
 
     if (*result != LOCKS_EAGAIN) {
         return 0;
@@ -84,7 +98,7 @@ int locks_tries_again(locks_operation_t *op, apr_time_t started,
         *result = LOCKS_EUNAVAILABLE;
         return 0;
     }
-    op->retries++;
+    op->deeds.retries++;
     locks_pause_up_to(op, CONFLICT_PAUSE << doublings);
     op->asked = locks_now(op);
     return 1;
@@ -281,8 +295,12 @@ apr_status_t locks_write(locks_operation_t *op, const char *key,
         return APR_SUCCESS;
     case LOCKS_STORE_LOST:
     case LOCKS_STORE_ABSENT:
+        op->deeds.conflicts++;
+        locks_tell(op, "another request was first to write %s", key);
         return LOCKS_EAGAIN;
     case LOCKS_STORE_UNKNOWN:
+        op->deeds.ambiguous++;
+        locks_tell(op, "the answer to writing %s was lost", key);
         return settle(op, key, value, length, replaced);
     default:
         return locks_store_failed(op);

@@ -47,6 +47,21 @@ typedef struct locks_rules_t {
     int max_per_course;
 } locks_rules_t;
 
+/** What an operation did on its way to its result. */
+typedef struct locks_deeds_t {
+    /** How often it started again, fenced a lock, came second with a write,
+     *  and lost the answer to one. */
+    apr_uint32_t retries;
+    apr_uint32_t fences;
+    apr_uint32_t conflicts;
+    apr_uint32_t ambiguous;
+    /** Of a lock that was taken: the user held it already; the user held
+     *  another; it stood in the way of another user's that had ended. */
+    int is_renewal;
+    int is_move;
+    int is_takeover;
+} locks_deeds_t;
+
 /** An operation. Used by one thread. */
 typedef struct locks_operation_t {
     const locks_rules_t *rules;
@@ -61,9 +76,11 @@ typedef struct locks_operation_t {
     apr_time_t asked;
     /** After LOCKS_EUNAVAILABLE: the reason and the cure, for the log. */
     const char *why;
-    /** How often the operation started again, and fenced a lock. */
-    apr_uint32_t retries;
-    apr_uint32_t fences;
+    /** What it did, to be counted. */
+    locks_deeds_t deeds;
+    /** Is told of each step, in words for the log; NULL for nobody. */
+    void (*tell)(void *baton, const char *step);
+    void *tell_baton;
     /** The pending slot that the operation waits for, and since when. */
     apr_uint64_t pending_id;
     apr_time_t pending_since;
@@ -77,6 +94,10 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
                                         const locks_type_t *type,
                                         locks_store_session_t *store,
                                         apr_pool_t *pool);
+
+/** Tells of a step. The words are made only if somebody listens. */
+void locks_tell(const locks_operation_t *op, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** How long an operation goes on starting again. */
 #define LOCKS_RETRY_LIMIT apr_time_from_sec(1)

@@ -24,6 +24,15 @@ typedef enum {
     SLOT_PENDING
 } slot_state_e;
 
+/** For the log. */
+static const char *const state_names[] = {
+    [SLOT_DEAD] = "dead",
+    [SLOT_LIVE] = "live",
+    [SLOT_GRACE] = "past its deadline by less than the clock skew",
+    [SLOT_EXPIRED] = "expired",
+    [SLOT_PENDING] = "pending",
+};
+
 /** @param time by which deadlines have passed or not */
 static slot_state_e slot_state(const locks_operation_t *op,
                                const locks_slot_t *slot,
@@ -118,7 +127,9 @@ static apr_status_t fence(locks_operation_t *op, locks_snapshot_t *snapshot,
     }
     rv = harmless(write_lease(op, view, &lease));
     if (rv == APR_SUCCESS) {
-        op->fences++;
+        op->deeds.fences++;
+        locks_tell(op, "fenced the lock %" APR_UINT64_T_FMT " of %s", slot->id,
+                   slot->owner);
         locks_snapshot_forget(snapshot, slot->owner);
     }
     return rv;
@@ -306,6 +317,7 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
     }
     lease.deadline = locks_now(op) + op->rules->ttl;
     rv = harmless(write_lease(op, view, &lease));
+    op->deeds.is_renewal = rv == APR_SUCCESS;
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
 
@@ -314,10 +326,12 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
 static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
 {
     apr_status_t rv = fence(acquire->op, acquire->snapshot, slot);
+    int own = strcmp(slot->owner, acquire->user) == 0;
 
-    if (rv == APR_SUCCESS && strcmp(slot->owner, acquire->user) == 0) {
+    if (rv == APR_SUCCESS && own) {
         rv = read_own_lease(acquire);
     }
+    acquire->op->deeds.is_takeover |= rv == APR_SUCCESS && !own;
     return rv;
 }
 
@@ -327,16 +341,22 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
 {
     const locks_slot_t *slot =
         locks_snapshot_slot(acquire->snapshot, acquire->subject->resource);
+    slot_state_e state;
     int own;
 
     if (slot == NULL) {
         return APR_SUCCESS;
     }
     own = strcmp(slot->owner, acquire->user) == 0;
-    switch (
+    state =
         slot_state(acquire->op, slot,
                    &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
-                   acquire->subject->course, locks_now(acquire->op))) {
+                   acquire->subject->course, locks_now(acquire->op));
+    locks_tell(acquire->op,
+               "the slot of %s has the lock %" APR_UINT64_T_FMT
+               " of %s, which is %s",
+               slot->resource, slot->id, slot->owner, state_names[state]);
+    switch (state) {
     case SLOT_LIVE:
         return own ? renew(acquire, lock) : LOCKS_EHELD;
     case SLOT_GRACE:
@@ -518,13 +538,14 @@ static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
                            .course = acquire->subject->course,
                            .resource = acquire->subject->resource,
                            .owner = acquire->user};
+    const locks_lease_view_t *view =
+        locks_snapshot_lease(acquire->snapshot, acquire->user);
     apr_status_t rv;
 
     lease.deadline = lease.granted + op->rules->ttl;
-    rv = momentous(
-        op,
-        write_lease(op, locks_snapshot_lease(acquire->snapshot, acquire->user),
-                    &lease));
+    op->deeds.is_move =
+        view->lease.id != 0 && lease.granted < view->lease.deadline;
+    rv = momentous(op, write_lease(op, view, &lease));
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
 
@@ -557,6 +578,10 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
                   "in the future";
         return LOCKS_EUNAVAILABLE;
     }
+    locks_tell(op,
+               "the way is clear: slot %" APR_UINT64_T_FMT
+               " first, then the lease",
+               id);
     slot_written = locks_ticks(op);
     acquire->abandoned = id;
     rv = write_new_slot(acquire, id);
