@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_counters.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/** How many copies of the counters there are, and their alignment. */
+#define STRIPES 8
+#define CACHE_LINE 64
+/** The numbers in locks_counts_t. */
+#define CELLS (sizeof(locks_counts_t) / sizeof(apr_uint64_t))
+/** How many beginnings of minutes are kept: some more than are looked at, so
+ *  that none is overwritten while it is read. */
+#define KEPT (LOCKS_MINUTES + 4)
+
+typedef _Atomic apr_uint64_t cell_t;
+
+/** One copy of the counters. */
+typedef struct stripe_t {
+    _Alignas(CACHE_LINE) cell_t cells[CELLS];
+} stripe_t;
+
+/** What had been counted when a minute began. */
+typedef struct beginning_t {
+    /** Minutes since the epoch; 0 while it is written. */
+    _Atomic apr_int64_t minute;
+    cell_t cells[CELLS];
+} beginning_t;
+
+struct locks_counters_t {
+    stripe_t stripes[STRIPES];
+    /** The last minute whose beginning was noted. */
+    _Atomic apr_int64_t minute;
+    beginning_t beginnings[KEPT];
+};
+
+/* ---- Names ---- */
+
+const apr_interval_time_t locks_bucket_bounds[LOCKS_BUCKETS - 1] = {
+    50,    100,   250,   500,    1000,   2500,   5000,
+    10000, 25000, 50000, 100000, 250000, 500000, 1000000};
+
+const char *const locks_endpoint_names[LOCKS_ENDPOINTS] = {
+    [LOCKS_ENDPOINT_LIST] = "list",
+    [LOCKS_ENDPOINT_ACQUIRE] = "acquire",
+    [LOCKS_ENDPOINT_RELEASE] = "release",
+    [LOCKS_ENDPOINT_OTHER] = "other",
+};
+
+const char *const locks_outcome_names[LOCKS_OUTCOMES] = {
+    [LOCKS_OUTCOME_DONE] = "done",
+    [LOCKS_OUTCOME_BAD_REQUEST] = "bad_request",
+    [LOCKS_OUTCOME_UNAUTHENTICATED] = "unauthenticated",
+    [LOCKS_OUTCOME_FORBIDDEN] = "forbidden",
+    [LOCKS_OUTCOME_LOCKED] = "locked",
+    [LOCKS_OUTCOME_NOT_FOUND] = "not_found",
+    [LOCKS_OUTCOME_COURSE_FULL] = "course_full",
+    [LOCKS_OUTCOME_STORE_UNAVAILABLE] = "store_unavailable",
+    [LOCKS_OUTCOME_CATALOG_UNAVAILABLE] = "catalog_unavailable",
+    [LOCKS_OUTCOME_REFUSED] = "refused",
+    [LOCKS_OUTCOME_BROKEN_OFF] = "broken_off",
+};
+
+const char *const locks_event_names[LOCKS_EVENTS] = {
+    [LOCKS_EVENT_GRANT] = "grants",
+    [LOCKS_EVENT_RENEWAL] = "renewals",
+    [LOCKS_EVENT_MOVE] = "moves",
+    [LOCKS_EVENT_TAKEOVER] = "takeovers",
+    [LOCKS_EVENT_RELEASE] = "releases",
+    [LOCKS_EVENT_BREAK] = "breaks",
+    [LOCKS_EVENT_FENCE] = "fences",
+    [LOCKS_EVENT_CONFLICT] = "cas_conflicts",
+    [LOCKS_EVENT_RETRY] = "retries",
+    [LOCKS_EVENT_AMBIGUOUS_WRITE] = "ambiguous_writes",
+    [LOCKS_EVENT_BREAKER_OPENED] = "breaker_openings",
+    [LOCKS_EVENT_BREAKER_CLOSED] = "breaker_closings",
+    [LOCKS_EVENT_DATA_LOSS] = "data_losses",
+};
+
+const char *const locks_timed_names[LOCKS_TIMED] = {
+    [LOCKS_TIMED_LIST] = "list",
+    [LOCKS_TIMED_ACQUIRE] = "acquire",
+    [LOCKS_TIMED_RELEASE] = "release",
+    [LOCKS_TIMED_GUARD] = "guard",
+    [LOCKS_TIMED_ROUND_TRIP] = "round_trip",
+};
+
+const char *const locks_decision_names[LOCKS_DECISIONS] = {
+    [LOCKS_DECISION_PASSED] = "passed",
+    [LOCKS_DECISION_LOCKED] = "locked",
+    [LOCKS_DECISION_LOCK_LOST] = "lock_lost",
+    [LOCKS_DECISION_LOCK_REQUIRED] = "lock_required",
+    [LOCKS_DECISION_OPEN] = "failed_open",
+    [LOCKS_DECISION_CLOSED] = "failed_closed",
+    [LOCKS_DECISION_REFUSED] = "refused",
+};
+
+const char *const locks_store_failure_names[LOCKS_STORE_FAILURES] = {
+    [LOCKS_STORE_FAILURE_TIMEOUT] = "timeout",
+    [LOCKS_STORE_FAILURE_CONNECTION] = "connection",
+    [LOCKS_STORE_FAILURE_ANSWER] = "answer",
+    [LOCKS_STORE_FAILURE_REFUSED] = "refused",
+    [LOCKS_STORE_FAILURE_LEFT_ALONE] = "left_alone",
+    [LOCKS_STORE_FAILURE_LOCAL] = "local",
+};
+
+/* ---- Counting ---- */
+
+apr_size_t locks_counters_size(void)
+{
+    return sizeof(locks_counters_t);
+}
+
+/** The copy that this thread counts on: its stack lies elsewhere than those
+ *  of others, which needs no number to be given out and remembered. */
+static stripe_t *own_stripe(locks_counters_t *counters)
+{
+    char here;
+    apr_uint64_t place = (apr_uint64_t)(apr_uintptr_t)&here >> 16;
+
+    return &counters->stripes[(place * 0x9e3779b97f4a7c15u >> 32) % STRIPES];
+}
+
+/** Adds to a number of locks_counts_t.
+ *  @param offset where it is there, in bytes */
+static void add(locks_counters_t *counters, apr_size_t offset,
+                apr_uint64_t count)
+{
+    atomic_fetch_add_explicit(
+        &own_stripe(counters)->cells[offset / sizeof(apr_uint64_t)], count,
+        memory_order_relaxed);
+}
+
+void locks_count_request(locks_counters_t *counters, locks_endpoint_e endpoint,
+                         locks_outcome_e outcome)
+{
+    add(counters, offsetof(locks_counts_t, requests[endpoint][outcome]), 1);
+}
+
+void locks_count_event(locks_counters_t *counters, locks_event_e event,
+                       apr_uint32_t times)
+{
+    if (times > 0) {
+        add(counters, offsetof(locks_counts_t, events[event]), times);
+    }
+}
+
+void locks_count_store_failure(locks_counters_t *counters,
+                               locks_store_failure_e kind)
+{
+    add(counters, offsetof(locks_counts_t, store_failures[kind]), 1);
+}
+
+void locks_count_decision(locks_counters_t *counters, locks_decision_e decision)
+{
+    add(counters, offsetof(locks_counts_t, decisions[decision]), 1);
+}
+
+void locks_count_duration(locks_counters_t *counters, locks_timed_e timed,
+                          apr_interval_time_t duration)
+{
+    apr_uint64_t microseconds = duration > 0 ? (apr_uint64_t)duration : 0;
+    int bucket = 0;
+
+    while (bucket < LOCKS_BUCKETS - 1 &&
+           duration > locks_bucket_bounds[bucket]) {
+        bucket++;
+    }
+    add(counters, offsetof(locks_counts_t, durations[timed].buckets[bucket]),
+        1);
+    add(counters, offsetof(locks_counts_t, durations[timed].sum), microseconds);
+}
+
+/* ---- Reading ---- */
+
+void locks_counters_read(const locks_counters_t *counters,
+                         locks_counts_t *counts)
+{
+    apr_uint64_t *numbers = (apr_uint64_t *)counts;
+    apr_size_t i;
+    int s;
+
+    memset(counts, 0, sizeof(*counts));
+    for (s = 0; s < STRIPES; s++) {
+        for (i = 0; i < CELLS; i++) {
+            numbers[i] += atomic_load_explicit(&counters->stripes[s].cells[i],
+                                               memory_order_relaxed);
+        }
+    }
+}
+
+/* ---- Minutes ---- */
+
+static apr_int64_t minute_of(apr_time_t time)
+{
+    return apr_time_sec(time) / 60;
+}
+
+/** Is this minute to be begun, after that one? The clock may also have been
+ *  far ahead. */
+static int is_next(apr_int64_t minute, apr_int64_t last)
+{
+    return minute > last || minute < last - LOCKS_MINUTES;
+}
+
+void locks_counters_note_minute(locks_counters_t *counters, apr_time_t now)
+{
+    apr_int64_t minute = minute_of(now);
+    apr_int64_t last =
+        atomic_load_explicit(&counters->minute, memory_order_relaxed);
+    beginning_t *beginning = &counters->beginnings[minute % KEPT];
+    locks_counts_t counts;
+    const apr_uint64_t *numbers = (const apr_uint64_t *)&counts;
+    apr_size_t i;
+
+    if (!is_next(minute, last) ||
+        !atomic_compare_exchange_strong(&counters->minute, &last, minute)) {
+        return;
+    }
+    locks_counters_read(counters, &counts);
+    atomic_store(&beginning->minute, 0);
+    for (i = 0; i < CELLS; i++) {
+        atomic_store_explicit(&beginning->cells[i], numbers[i],
+                              memory_order_relaxed);
+    }
+    atomic_store(&beginning->minute, minute);
+}
+
+/** Reads what had been counted when a minute began; 0 if nobody noted it, or
+ *  somebody does just now. */
+static int read_beginning(const locks_counters_t *counters, apr_int64_t minute,
+                          locks_counts_t *counts)
+{
+    const beginning_t *beginning = &counters->beginnings[minute % KEPT];
+    apr_uint64_t *numbers = (apr_uint64_t *)counts;
+    locks_counts_t read;
+    apr_size_t i;
+
+    if (atomic_load(&beginning->minute) != minute) {
+        return 0;
+    }
+    memcpy(&read, counts, sizeof(read));
+    for (i = 0; i < CELLS; i++) {
+        ((apr_uint64_t *)&read)[i] =
+            atomic_load_explicit(&beginning->cells[i], memory_order_relaxed);
+    }
+    atomic_thread_fence(memory_order_acquire);
+    if (atomic_load(&beginning->minute) != minute) {
+        return 0;
+    }
+    memcpy(numbers, &read, sizeof(read));
+    return 1;
+}
+
+/* Nothing was counted in a minute that nobody noted: its beginning is as that
+ * of the next one that was. */
+int locks_counters_minutes(const locks_counters_t *counters, apr_time_t now,
+                           locks_counts_t *starts)
+{
+    apr_int64_t last = minute_of(now);
+    int seen = 0;
+    int i;
+
+    locks_counters_read(counters, &starts[LOCKS_MINUTES]);
+    for (i = LOCKS_MINUTES - 1; i >= 0; i--) {
+        starts[i] = starts[i + 1];
+        if (read_beginning(counters, last - (LOCKS_MINUTES - 1 - i),
+                           &starts[i])) {
+            seen = LOCKS_MINUTES - i;
+        }
+    }
+    return seen;
+}
+
+/* ---- Histograms ---- */
+
+apr_uint64_t locks_histogram_count(const locks_histogram_t *histogram)
+{
+    apr_uint64_t count = 0;
+    int i;
+
+    for (i = 0; i < LOCKS_BUCKETS; i++) {
+        count += histogram->buckets[i];
+    }
+    return count;
+}
+
+double locks_histogram_quantile(const locks_histogram_t *histogram,
+                                double quantile)
+{
+    double rank = quantile * (double)locks_histogram_count(histogram);
+    double below = 0;
+    double before = 0;
+    int i;
+
+    for (i = 0; i < LOCKS_BUCKETS - 1; i++) {
+        double here = (double)histogram->buckets[i];
+        double bound = (double)locks_bucket_bounds[i];
+
+        if (here > 0 && before + here >= rank) {
+            return below + (bound - below) * (rank - before) / here;
+        }
+        before += here;
+        below = bound;
+    }
+    return before < rank ? below : 0;
+}
+
+locks_histogram_t locks_histogram_since(const locks_histogram_t *later,
+                                        const locks_histogram_t *earlier)
+{
+    locks_histogram_t since = {.sum = later->sum - earlier->sum};
+    int i;
+
+    for (i = 0; i < LOCKS_BUCKETS; i++) {
+        since.buckets[i] = later->buckets[i] - earlier->buckets[i];
+    }
+    return since;
+}
