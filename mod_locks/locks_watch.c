@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "locks_watch.h"
+
+/** Notes which of the looked-at kinds of trouble a server is in. */
+static void note_trouble(locks_watched_server_t *server, apr_uint32_t looked_at,
+                         apr_uint32_t found, locks_watch_news_t *news)
+{
+    apr_uint32_t before = atomic_load(&server->trouble);
+
+    while (!atomic_compare_exchange_weak(&server->trouble, &before,
+                                         (before & ~looked_at) | found)) {
+    }
+    news->begun = found & ~before;
+    news->ended = before & looked_at & ~found;
+}
+
+/** Notes an epoch; whoever is first to see another one than before tells. */
+static void note_epoch(locks_watched_server_t *server,
+                       const locks_epoch_t *epoch, apr_time_t now,
+                       locks_watch_news_t *news)
+{
+    apr_uint64_t before = atomic_load(&server->epoch);
+
+    if (before == epoch->number ||
+        !atomic_compare_exchange_strong(&server->epoch, &before,
+                                        epoch->number)) {
+        return;
+    }
+    atomic_store(&server->began, epoch->began);
+    if (before == 0) {
+        news->is_fresh = epoch->is_new;
+        return;
+    }
+    atomic_store(&server->lost, now);
+    atomic_fetch_add(&server->losses, 1);
+    /* It runs with other settings, maybe. */
+    atomic_store(&server->is_examined, 0);
+    news->has_lost_data = 1;
+}
+
+locks_watch_news_t locks_watch_epoch(locks_watched_server_t *server,
+                                     const locks_epoch_t *epoch, apr_time_t now)
+{
+    locks_watch_news_t news = {0};
+
+    if (epoch->status != APR_SUCCESS) {
+        note_trouble(server, LOCKS_TROUBLE_UNREACHABLE,
+                     LOCKS_TROUBLE_UNREACHABLE, &news);
+        return news;
+    }
+    note_trouble(server, LOCKS_TROUBLE_UNREACHABLE | LOCKS_TROUBLE_NO_CAS,
+                 epoch->lacks_cas ? LOCKS_TROUBLE_NO_CAS : 0, &news);
+    note_epoch(server, epoch, now, &news);
+    return news;
+}
+
+locks_watch_news_t locks_watch_examined(locks_watched_server_t *server,
+                                        const locks_store_server_t *examined)
+{
+    locks_watch_news_t news = {0};
+    apr_uint32_t found = 0;
+    apr_uint64_t evictions;
+    int is_first;
+
+    if (examined->status != LOCKS_STORE_DONE) {
+        note_trouble(server, LOCKS_TROUBLE_UNREACHABLE,
+                     LOCKS_TROUBLE_UNREACHABLE, &news);
+        return news;
+    }
+    evictions = atomic_exchange(&server->evictions, examined->evictions);
+    is_first = atomic_exchange(&server->is_examined, 1) == 0;
+    found |= examined->gives_cas ? 0 : LOCKS_TROUBLE_NO_CAS;
+    found |= examined->may_evict ? LOCKS_TROUBLE_MAY_EVICT : 0;
+    found |= !is_first && examined->evictions > evictions
+                 ? LOCKS_TROUBLE_EVICTED
+                 : 0;
+    /* Evictions are not looked at for their end: what was dropped is gone. */
+    note_trouble(server,
+                 LOCKS_TROUBLE_UNREACHABLE | LOCKS_TROUBLE_NO_CAS |
+                     LOCKS_TROUBLE_MAY_EVICT,
+                 found, &news);
+    return news;
+}
