@@ -166,6 +166,7 @@ remove_products() {
     find "$1/mod_locks" "$1/tests" \( -name .libs -o -name .deps \
         -o -name .dirstamp -o -name '*.l[ao]' -o -name '*.[ao]' \
         -o -name '*.log' -o -name '*.trs' \
+        -o -name mod_locks_assets.h \
         -o -type f -name 'test_*' ! -name '*.*' \) -prune -exec rm -rf {} +
 }
 

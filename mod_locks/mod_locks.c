@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module record, the hooks and the built-in providers; nothing else. */
-#include "mod_locks.h"
+#include "mod_locks_status.h"
 
 #include <ap_provider.h>
 #include <http_protocol.h>
@@ -26,8 +26,15 @@ static void register_hooks(apr_pool_t *pool)
 
     locks_dbd_register_hooks();
     ap_hook_check_config(locks_site_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_open_logs(locks_audit_open, NULL, NULL, APR_HOOK_MIDDLE);
+    /* What is watched are the stores that were made, in shared memory. */
     ap_hook_post_config(locks_stores_configure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(locks_shared_configure, NULL, NULL,
+                        APR_HOOK_MIDDLE + 1);
+    ap_hook_post_config(locks_monitor_configure, NULL, NULL,
+                        APR_HOOK_MIDDLE + 2);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(locks_monitor_start, NULL, NULL, APR_HOOK_MIDDLE + 1);
 
     /* Recognising comes before anything may refuse, and once more when the
      * configuration is final. Translating comes after every rule that the
@@ -50,6 +57,8 @@ static void register_hooks(apr_pool_t *pool)
                                APR_HOOK_MIDDLE);
     ap_hook_handler(locks_guard_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(locks_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(locks_status_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    locks_server_status_register();
 }
 
 AP_DECLARE_MODULE(locks) = {

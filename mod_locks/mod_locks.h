@@ -55,6 +55,13 @@ typedef struct locks_server_config_t {
     const locks_session_provider_t *sessions;
     locks_store_t *store;
     locks_store_t *session_store;
+    /** What all processes share, of the whole server; see
+     *  mod_locks_shared.h. */
+    struct locks_shared_t *shared;
+    /** All stores of the whole server: struct locks_watched_store_t *. */
+    const apr_array_header_t *watched_stores;
+    /** Where broken locks are recorded beside the error log, or NULL. */
+    struct locks_audit_log_t *audit_log;
 } locks_server_config_t;
 
 #define LOCKS_UNSET (-1)
@@ -140,8 +147,13 @@ int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server);
 void locks_stores_start(apr_pool_t *pchild, server_rec *main_server);
 
-/** Opens a session with a store, whose news of its servers are logged. */
+/** Opens a session with a store for a request: what happens in it is counted,
+ *  and news of its servers are logged. */
 locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r);
+/** The same for what no client asked for, of which only news count. */
+locks_store_session_t *locks_store_open_unasked(locks_store_t *store,
+                                                server_rec *server,
+                                                apr_pool_t *pool);
 
 /** How loud the log is to be about a failure: what follows from news that
  *  were logged already is not said again for every request.

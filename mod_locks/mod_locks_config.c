@@ -66,6 +66,7 @@ void *locks_merge_server_config(apr_pool_t *pool, void *base_config,
     INHERIT(rules.ttl, LOCKS_UNSET)
     INHERIT(rules.skew, LOCKS_UNSET)
     INHERIT(rules.max_per_course, LOCKS_UNSET)
+    INHERIT(audit_log, NULL)
     merged->site_uris |= base->site_uris;
     return merged;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directives: read and checked. */
-#include "mod_locks.h"
+#include "mod_locks_status.h"
 
 #include <ap_provider.h>
 #include <apr_lib.h>
@@ -474,6 +474,23 @@ static const char *set_subject(cmd_parms *cmd, void *location,
                : wrong(cmd, expected);
 }
 
+/* ---- What operators see ---- */
+
+static const char *set_audit_log(cmd_parms *cmd, void *location,
+                                 const char *name)
+{
+    locks_audit_log_t *log = apr_pcalloc(cmd->pool, sizeof(*log));
+
+    (void)location;
+    if (*name == '\0' || strcmp(name, "|") == 0) {
+        return wrong(cmd, "takes a file, or \"|\" and a program, for example "
+                          "logs/locks_audit.log");
+    }
+    log->name = name;
+    server_of(cmd)->audit_log = log;
+    return NULL;
+}
+
 /* ---- Users and queries ---- */
 
 static const char *set_user_format(cmd_parms *cmd, void *location,
@@ -615,5 +632,8 @@ const command_rec locks_directives[] = {
                   "finds a gadget by course ID and gadget ID"),
     AP_INIT_TAKE1("LocksAccessQuery", set_access_query, NULL, RSRC_CONF,
                   "finds a permission by course ID and principal"),
+    AP_INIT_TAKE1("LocksAuditLog", set_audit_log, NULL, RSRC_CONF,
+                  "a file, or | and a program, that gets a line for each lock "
+                  "that an operator breaks"),
     {.name = NULL},
 };

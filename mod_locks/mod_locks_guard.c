@@ -4,6 +4,8 @@
  * was authenticated and authorised and its input filters are there. */
 #include "mod_locks_target.h"
 
+#include "mod_locks_shared.h"
+
 #include <apr_strings.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -38,10 +40,31 @@ typedef struct watch_t {
     const locks_lock_t *own;
     int status;
     const char *message;
+    /** What is counted, once anything was judged. */
+    int is_judged;
+    locks_decision_e decision;
 } watch_t;
+
+/** What a refusal with this status counts as, unless it is said to be another.
+ */
+static locks_decision_e decision_of(int status)
+{
+    switch (status) {
+    case HTTP_PRECONDITION_FAILED:
+        return LOCKS_DECISION_LOCK_LOST;
+    case HTTP_PRECONDITION_REQUIRED:
+        return LOCKS_DECISION_LOCK_REQUIRED;
+    case HTTP_SERVICE_UNAVAILABLE:
+        return LOCKS_DECISION_CLOSED;
+    default:
+        return LOCKS_DECISION_REFUSED;
+    }
+}
 
 static int refuse(watch_t *watch, int status, const char *message)
 {
+    watch->is_judged = 1;
+    watch->decision = decision_of(status);
     watch->status = status;
     watch->message = message;
     return status;
@@ -94,15 +117,12 @@ static int read_bulk(watch_t *watch, locks_target_t *target)
 static void open_operation(watch_t *watch, locks_target_t *target)
 {
     request_rec *r = watch->r;
-    const locks_server_config_t *config = locks_server_config(r->server);
 
     /* Whoever cannot be told holds nothing. */
     if (locks_caller_claim(&watch->claim, r) != OK) {
         memset(&watch->claim, 0, sizeof(watch->claim));
     }
-    watch->op = locks_operation_open(
-        &config->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
-        locks_store_open(config->store, r), r->pool);
+    watch->op = locks_operation_for(r);
     if (watch->claim.sid != NULL) {
         locks_caller_ahead(&watch->claim, watch->op, r);
     }
@@ -255,10 +275,12 @@ static int judge_locks(watch_t *watch, const locks_target_t *target,
     case LOCKS_GUARD_LOCK_LOST:
         return refuse_lost(watch, target->lock_id);
     case LOCKS_GUARD_LOCKED:
-        return refuse(watch, HTTP_FORBIDDEN,
-                      target->gadgets != NULL && !target->is_bulk
-                          ? "Resource locked"
-                          : locks_guard_message(&attempt, watch->r->pool));
+        refuse(watch, HTTP_FORBIDDEN,
+               target->gadgets != NULL && !target->is_bulk
+                   ? "Resource locked"
+                   : locks_guard_message(&attempt, watch->r->pool));
+        watch->decision = LOCKS_DECISION_LOCKED;
+        return watch->status;
     default:
         return refuse(watch, HTTP_PRECONDITION_REQUIRED, "Lock required");
     }
@@ -312,6 +334,7 @@ static int judge(watch_t *watch, locks_target_t *target)
         open_inquiry(watch, target);
     }
     refused = ask_stores(watch, target);
+    watch->is_judged = 1;
     if (refused != HTTP_SERVICE_UNAVAILABLE || target->guard->fails_open != 1) {
         return refused;
     }
@@ -319,6 +342,7 @@ static int judge(watch_t *watch, locks_target_t *target)
                   "locks: %s %s was let through unguarded, as "
                   "LocksGuardFailure open has it: %s",
                   watch->r->method, watch->r->uri, watch->message);
+    watch->decision = LOCKS_DECISION_OPEN;
     return OK;
 }
 
@@ -519,7 +543,8 @@ int locks_guard_remember(request_rec *r)
 int locks_guard_handler(request_rec *r)
 {
     const locks_guard_t *guard = locks_guard_of(r);
-    watch_t watch = {.r = r};
+    watch_t watch = {.r = r, .decision = LOCKS_DECISION_PASSED};
+    apr_time_t began = locks_deadline_now();
     int refused;
 
     locks_replay_after_redirect(r);
@@ -532,6 +557,9 @@ int locks_guard_handler(request_rec *r)
     }
     if (watch.op != NULL) {
         watch.op->store->provider->close(watch.op->store);
+    }
+    if (watch.is_judged) {
+        locks_count_guarded(r, watch.decision, watch.op, began);
     }
     if (refused == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;

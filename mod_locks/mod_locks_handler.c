@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /locks: which endpoint, in which order what is checked, and what is
  * answered. */
-#include "mod_locks.h"
+#include "mod_locks_exchange.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
@@ -15,207 +15,9 @@
 
 APLOG_USE_MODULE(locks);
 
-/** One request and what comes of it. Every step below returns OK, or the
- *  status of a refusal that it noted here; the first refusal ends it. */
-typedef struct exchange_t {
-    request_rec *r;
-    locks_claim_t claim;
-    locks_caller_t caller;
-    /** NULL until there is a claim worth asking the store about. */
-    locks_operation_t *op;
-    /** What the catalog is asked. */
-    locks_inquiry_t inquiry;
-    /** The answer: a status, and a message for a refusal or JSON. */
-    int status;
-    const char *message;
-    apr_size_t message_length;
-    const char *json;
-} exchange_t;
-
-/* ---- Refusals ---- */
-
-static int refuse(exchange_t *exchange, int status, const char *message)
-{
-    exchange->status = status;
-    exchange->message = message;
-    exchange->message_length = message != NULL ? strlen(message) : 0;
-    return status;
-}
-
-static int refuse_caller(exchange_t *exchange)
-{
-    apr_table_setn(exchange->r->headers_out, "WWW-Authenticate",
-                   LOCKS_AUTH_SCHEME);
-    return refuse(exchange, HTTP_UNAUTHORIZED, "Invalid credentials");
-}
-
-static int refuse_permission(exchange_t *exchange)
-{
-    return refuse(exchange, HTTP_FORBIDDEN, "Insufficient permissions");
-}
-
-/** Refuses because something could not be found. Its name is the client's,
- *  and may have NUL bytes among its length. */
-static int refuse_unknown(exchange_t *exchange, const char *what,
-                          const char *name, apr_size_t length)
-{
-    const struct iovec parts[] = {{(void *)what, strlen(what)},
-                                  {(void *)" '", 2},
-                                  {(void *)name, length},
-                                  {(void *)"' not found", 11}};
-
-    exchange->status = HTTP_NOT_FOUND;
-    exchange->message =
-        apr_pstrcatv(exchange->r->pool, parts, 4, &exchange->message_length);
-    return HTTP_NOT_FOUND;
-}
-
-static int refuse_for_store(exchange_t *exchange)
-{
-    return refuse(exchange, HTTP_SERVICE_UNAVAILABLE, "Lock store unavailable");
-}
-
-static int refuse_for_catalog(exchange_t *exchange)
-{
-    return refuse(exchange, HTTP_SERVICE_UNAVAILABLE,
-                  "Course catalog unavailable");
-}
-
-/** Notes what a failed operation of the protocol is answered with. */
-static int refuse_operation(exchange_t *exchange)
-{
-    const locks_operation_t *op = exchange->op;
-
-    ap_log_rerror(APLOG_MARK, locks_store_log_level(op->store, op->why), 0,
-                  exchange->r, "locks: the lock store is unavailable: %s",
-                  op->why);
-    return refuse_for_store(exchange);
-}
-
-/* ---- Steps that several endpoints share ---- */
-
-/** Takes the caller's claim. No claim, no round trip. */
-static int take_claim(exchange_t *exchange)
-{
-    request_rec *r = exchange->r;
-    const locks_server_config_t *config = locks_server_config(r->server);
-
-    if (locks_caller_claim(&exchange->claim, r) != OK) {
-        return refuse_caller(exchange);
-    }
-    exchange->op = locks_operation_open(
-        &config->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
-        locks_store_open(config->store, r), r->pool);
-    locks_caller_ahead(&exchange->claim, exchange->op, r);
-    return OK;
-}
-
-/** Reads all that was named so far, in one round trip, and judges the claim
- *  by it. */
-static int judge_caller(exchange_t *exchange)
-{
-    locks_ahead_read(exchange->op);
-    switch (locks_caller_judge(&exchange->caller, &exchange->claim,
-                               exchange->op, exchange->r)) {
-    case OK:
-        return OK;
-    case HTTP_UNAUTHORIZED:
-        return refuse_caller(exchange);
-    default:
-        return refuse_for_store(exchange);
-    }
-}
-
-/** Checks that a user asks for a change, and knows of it: a page of another
- *  site can have a browser send what authenticates its user, but no SID. */
-static int require_user(exchange_t *exchange)
-{
-    if (exchange->caller.user == NULL) {
-        return refuse_caller(exchange);
-    }
-    return exchange->claim.sid != NULL || locks_origin_is_own(exchange->r)
-               ? OK
-               : refuse(exchange, HTTP_FORBIDDEN,
-                        "Requests of other sites are refused");
-}
-
-/** Names what a course key probably leads to: the slots of the course whose ID
- *  it is, and what the catalog answered about it before. Where it is an
- *  internal ID the slots are read later.
- *  @param gadget NULL if none is asked for */
-static void expect_course(exchange_t *exchange, const char *key,
-                          const char *gadget)
-{
-    locks_inquiry_t *inquiry = &exchange->inquiry;
-
-    locks_inquiry_open(inquiry, exchange->r, exchange->op, &exchange->claim,
-                       key);
-    if (locks_course_id_valid(key)) {
-        locks_ahead_slots(exchange->op, key);
-    }
-    locks_inquiry_expect_course(inquiry);
-    locks_inquiry_expect_access(inquiry);
-    if (gadget != NULL) {
-        locks_inquiry_expect_gadget(inquiry, gadget);
-    }
-}
-
-/** Notes what a question about something named by the client came to. */
-static int judge_found(exchange_t *exchange, apr_status_t rv, const char *what,
-                       const char *name, apr_size_t length)
-{
-    switch (rv) {
-    case APR_SUCCESS:
-        return OK;
-    case APR_NOTFOUND:
-        return refuse_unknown(exchange, what, name, length);
-    case APR_EACCES:
-        return refuse_permission(exchange);
-    default:
-        return refuse_for_catalog(exchange);
-    }
-}
-
-/** Checks that the caller may update a course. */
-static int require_access(exchange_t *exchange, const char *course)
-{
-    const locks_caller_t *caller = &exchange->caller;
-
-    if (caller->lists_all) {
-        return OK;
-    }
-    if (caller->principal == NULL) {
-        return refuse_permission(exchange);
-    }
-    switch (
-        locks_inquiry_access(&exchange->inquiry, caller->principal, course)) {
-    case APR_SUCCESS:
-        return OK;
-    case APR_NOTFOUND:
-    case APR_EACCES:
-        return refuse_permission(exchange);
-    default:
-        return refuse_for_catalog(exchange);
-    }
-}
-
-/** Finds the course of a key, and checks that the caller may update it. */
-static int find_course(exchange_t *exchange, const char *key, apr_size_t length,
-                       const char **course)
-{
-    apr_status_t rv =
-        strlen(key) == length && locks_course_key_valid(key)
-            ? locks_inquiry_course(&exchange->inquiry,
-                                   exchange->caller.principal, course)
-            : APR_NOTFOUND;
-    int refused = judge_found(exchange, rv, "Course", key, length);
-
-    return refused == OK ? require_access(exchange, *course) : refused;
-}
-
 /* ---- GET /locks ---- */
 
-static int get_locks(exchange_t *exchange)
+static int get_locks(locks_exchange_t *exchange)
 {
     request_rec *r = exchange->r;
     apr_array_header_t *locks;
@@ -225,24 +27,25 @@ static int get_locks(exchange_t *exchange)
     const char *key;
     int refused;
 
-    if ((refused = take_claim(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
         return refused;
     }
     wrong = locks_request_parse_query(&key, r->args, r->pool);
     if (wrong == NULL) {
-        expect_course(exchange, key, NULL);
+        locks_exchange_expect(exchange, key, NULL);
     }
-    if ((refused = judge_caller(exchange)) != OK) {
+    if ((refused = locks_exchange_judge(exchange)) != OK) {
         return refused;
     }
     if (wrong != NULL) {
-        return refuse(exchange, HTTP_BAD_REQUEST, wrong);
+        return locks_refuse(exchange, HTTP_BAD_REQUEST, wrong);
     }
-    if ((refused = find_course(exchange, key, strlen(key), &course)) != OK) {
+    if ((refused = locks_exchange_course(exchange, key, strlen(key),
+                                         &course)) != OK) {
         return refused;
     }
     if (locks_list(exchange->op, &locks, &time, course) != APR_SUCCESS) {
-        return refuse_operation(exchange);
+        return locks_refuse_operation(exchange);
     }
     exchange->status = HTTP_OK;
     exchange->json = locks_reply_list(locks, time, r->pool);
@@ -275,7 +78,7 @@ typedef struct posted_t {
 } posted_t;
 
 /** Reads the body, and names what the request will need. */
-static void read_posted(exchange_t *exchange, posted_t *posted)
+static void read_posted(locks_exchange_t *exchange, posted_t *posted)
 {
     request_rec *r = exchange->r;
 
@@ -287,8 +90,8 @@ static void read_posted(exchange_t *exchange, posted_t *posted)
     posted->wrong = locks_request_parse_body(
         &posted->request, posted->body.bytes, posted->body.length, r->pool);
     if (posted->wrong == NULL) {
-        expect_course(exchange, posted->request.course_key,
-                      posted->request.resource);
+        locks_exchange_expect(exchange, posted->request.course_key,
+                              posted->request.resource);
         if (exchange->claim.user != NULL) {
             locks_ahead_lease(exchange->op, exchange->claim.user);
         }
@@ -296,41 +99,41 @@ static void read_posted(exchange_t *exchange, posted_t *posted)
 }
 
 /** Checks the form of what was posted. */
-static int check_posted(exchange_t *exchange, const posted_t *posted)
+static int check_posted(locks_exchange_t *exchange, const posted_t *posted)
 {
     if (exchange->claim.sid == NULL && !has_json_type(exchange->r)) {
-        return refuse(exchange, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                      "Content-Type must be application/json");
+        return locks_refuse(exchange, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                            "Content-Type must be application/json");
     }
     switch (posted->body.status) {
     case OK:
         return posted->wrong == NULL
                    ? OK
-                   : refuse(exchange, HTTP_BAD_REQUEST, posted->wrong);
+                   : locks_refuse(exchange, HTTP_BAD_REQUEST, posted->wrong);
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
-        return refuse(exchange, HTTP_REQUEST_ENTITY_TOO_LARGE,
-                      apr_psprintf(exchange->r->pool,
-                                   "Request body over %d bytes",
-                                   LOCKS_BODY_MAX));
+        return locks_refuse(exchange, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                            apr_psprintf(exchange->r->pool,
+                                         "Request body over %d bytes",
+                                         LOCKS_BODY_MAX));
     default:
-        return refuse(exchange, posted->body.status,
-                      "The request body could not be read");
+        return locks_refuse(exchange, posted->body.status,
+                            "The request body could not be read");
     }
 }
 
 /** Finds the gadget in the course, under the ID that locks use. */
-static int find_gadget(exchange_t *exchange, const char *course,
+static int find_gadget(locks_exchange_t *exchange, const char *course,
                        const char *gadget, const char **canonical)
 {
-    return judge_found(exchange,
-                       locks_inquiry_gadget(&exchange->inquiry,
-                                            exchange->caller.principal, course,
-                                            gadget, canonical),
-                       "Gadget", gadget, strlen(gadget));
+    return locks_exchange_found(exchange,
+                                locks_inquiry_gadget(&exchange->inquiry,
+                                                     exchange->caller.principal,
+                                                     course, gadget, canonical),
+                                "Gadget", gadget, strlen(gadget));
 }
 
 /** Takes the lock, or notes why not. */
-static int acquire(exchange_t *exchange, const locks_subject_t *subject)
+static int acquire(locks_exchange_t *exchange, const locks_subject_t *subject)
 {
     request_rec *r = exchange->r;
     locks_lock_t lock;
@@ -341,50 +144,53 @@ static int acquire(exchange_t *exchange, const locks_subject_t *subject)
     case APR_SUCCESS:
         break;
     case LOCKS_EHELD:
-        return refuse(exchange, HTTP_FORBIDDEN, "Resource locked");
+        return locks_refuse_as(exchange, LOCKS_OUTCOME_LOCKED, HTTP_FORBIDDEN,
+                               "Resource locked");
     case LOCKS_EFULL:
-        return refuse(exchange, HTTP_SERVICE_UNAVAILABLE,
-                      apr_psprintf(r->pool, "Too many locks in course '%s'",
-                                   subject->course));
+        return locks_refuse_as(
+            exchange, LOCKS_OUTCOME_COURSE_FULL, HTTP_SERVICE_UNAVAILABLE,
+            apr_psprintf(r->pool, "Too many locks in course '%s'",
+                         subject->course));
     default:
-        return refuse_operation(exchange);
+        return locks_refuse_operation(exchange);
     }
     now = apr_time_now();
     if (locks_expires_in(&lock, now) <= 0) {
         exchange->op->why = "the lease ran out before it could be answered: "
                             "LocksTTL is too short for this host";
-        return refuse_operation(exchange);
+        return locks_refuse_operation(exchange);
     }
     apr_table_setn(
         r->headers_out, "Location",
         apr_psprintf(r->pool, "%s/%" APR_UINT64_T_FMT, locks_base(r), lock.id));
+    locks_note_lock(r, lock.id);
     exchange->status = HTTP_CREATED;
     exchange->json = locks_reply_lock(&lock, now, r->pool);
     return OK;
 }
 
-static int post_lock(exchange_t *exchange)
+static int post_lock(locks_exchange_t *exchange)
 {
     locks_subject_t subject;
     posted_t posted;
     int refused;
 
-    if ((refused = take_claim(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
         return refused;
     }
     read_posted(exchange, &posted);
     if (posted.body.status == AP_FILTER_ERROR) {
-        return refuse(exchange, AP_FILTER_ERROR, NULL);
+        return locks_refuse(exchange, AP_FILTER_ERROR, NULL);
     }
-    if ((refused = judge_caller(exchange)) != OK ||
-        (refused = require_user(exchange)) != OK ||
+    if ((refused = locks_exchange_judge(exchange)) != OK ||
+        (refused = locks_exchange_require_user(exchange)) != OK ||
         (refused = check_posted(exchange, &posted)) != OK) {
         return refused;
     }
     subject.type = posted.request.type;
-    if ((refused = find_course(exchange, posted.request.course_key,
-                               posted.request.course_key_length,
-                               &subject.course)) != OK ||
+    if ((refused = locks_exchange_course(exchange, posted.request.course_key,
+                                         posted.request.course_key_length,
+                                         &subject.course)) != OK ||
         (refused = find_gadget(exchange, subject.course,
                                posted.request.resource, &subject.resource)) !=
             OK) {
@@ -395,15 +201,15 @@ static int post_lock(exchange_t *exchange)
 
 /* ---- DELETE /locks/{lockId} ---- */
 
-static int delete_lock(exchange_t *exchange, const char *lock_id)
+static int delete_lock(locks_exchange_t *exchange, const char *lock_id)
 {
     apr_status_t rv;
     apr_uint64_t id;
     int refused;
 
-    if ((refused = take_claim(exchange)) != OK ||
-        (refused = judge_caller(exchange)) != OK ||
-        (refused = require_user(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK ||
+        (refused = locks_exchange_judge(exchange)) != OK ||
+        (refused = locks_exchange_require_user(exchange)) != OK) {
         return refused;
     }
     rv = locks_lock_id_parse(&id, lock_id) == APR_SUCCESS
@@ -411,15 +217,16 @@ static int delete_lock(exchange_t *exchange, const char *lock_id)
              : APR_NOTFOUND;
     switch (rv) {
     case APR_SUCCESS:
+        locks_note_lock(exchange->r, id);
         exchange->status = HTTP_OK;
         exchange->json = "{}";
         return OK;
     case APR_NOTFOUND:
-        return refuse_unknown(exchange, "Lock", lock_id, strlen(lock_id));
+        return locks_refuse_unknown(exchange, "Lock", lock_id, strlen(lock_id));
     case LOCKS_EFOREIGN:
-        return refuse_permission(exchange);
+        return locks_refuse_permission(exchange);
     default:
-        return refuse_operation(exchange);
+        return locks_refuse_operation(exchange);
     }
 }
 
@@ -450,17 +257,21 @@ static route_e find_route(const request_rec *r, const char **lock_id)
 }
 
 /** Runs the endpoint's method; anything else is 204 for OPTIONS, or 405. */
-static int run_method(exchange_t *exchange, route_e route, const char *lock_id)
+static int run_method(locks_exchange_t *exchange, route_e route,
+                      const char *lock_id)
 {
     request_rec *r = exchange->r;
 
     if (route == ROUTE_LOCKS && r->method_number == M_GET) {
+        exchange->endpoint = LOCKS_ENDPOINT_LIST;
         return get_locks(exchange);
     }
     if (route == ROUTE_LOCKS && r->method_number == M_POST) {
+        exchange->endpoint = LOCKS_ENDPOINT_ACQUIRE;
         return post_lock(exchange);
     }
     if (route == ROUTE_LOCK && r->method_number == M_DELETE) {
+        exchange->endpoint = LOCKS_ENDPOINT_RELEASE;
         return delete_lock(exchange, lock_id);
     }
     apr_table_setn(r->headers_out, "Allow",
@@ -471,28 +282,14 @@ static int run_method(exchange_t *exchange, route_e route, const char *lock_id)
         exchange->json = "";
         return OK;
     }
-    return refuse(exchange, HTTP_METHOD_NOT_ALLOWED, "Method not allowed");
-}
-
-/** Gives back what the exchange holds, before a slow client is answered. */
-static void close_exchange(const exchange_t *exchange)
-{
-    const locks_operation_t *op = exchange->op;
-
-    if (op != NULL) {
-        op->store->provider->close(op->store);
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, exchange->r,
-                      "locks: %s %s: %d after %u round trips to the store in "
-                      "%" APR_TIME_T_FMT " us, %u retries, %u fences",
-                      exchange->r->method, exchange->r->uri, exchange->status,
-                      op->store->round_trips, op->store->waited, op->retries,
-                      op->fences);
-    }
+    return locks_refuse(exchange, HTTP_METHOD_NOT_ALLOWED,
+                        "Method not allowed");
 }
 
 int locks_handler(request_rec *r)
 {
-    exchange_t exchange = {.r = r};
+    locks_exchange_t exchange = {.r = r, .endpoint = LOCKS_ENDPOINT_OTHER};
+    apr_time_t began = locks_deadline_now();
     const char *lock_id = NULL;
     route_e route;
 
@@ -501,11 +298,13 @@ int locks_handler(request_rec *r)
     }
     route = find_route(r, &lock_id);
     if (route == ROUTE_UNKNOWN) {
-        refuse(&exchange, HTTP_NOT_FOUND, "Not found");
+        locks_refuse(&exchange, HTTP_NOT_FOUND, "Not found");
     } else {
         run_method(&exchange, route, lock_id);
     }
-    close_exchange(&exchange);
+    locks_exchange_close(&exchange);
+    locks_count_exchange(r, exchange.endpoint, exchange.outcome, exchange.op,
+                         began);
     if (exchange.status == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our own locations: httpd does not look for files there, and whatever core
  * or another module refuses there is answered in JSON. */
-#include "mod_locks.h"
+#include "mod_locks_shared.h"
 
 #include <ap_expr.h>
 #include <apr_strings.h>
@@ -183,6 +183,9 @@ static apr_status_t filter_error(ap_filter_t *filter,
 {
     request_rec *r = filter->r;
 
+    if (locks_location_is_ours(r)) {
+        locks_count_refusal(r);
+    }
     ap_set_content_type(r, "application/json");
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     if (r->status == HTTP_SERVICE_UNAVAILABLE) {

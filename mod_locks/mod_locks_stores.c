@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stores' life: made when the configuration is complete, started in every
  * child. Virtual hosts that name the same store share one. */
-#include "mod_locks.h"
+#include "mod_locks_shared.h"
 
 #include <ap_mpm.h>
 #include <ap_provider.h>
@@ -113,46 +113,104 @@ static void start_once(apr_hash_t *started, locks_store_t *store,
     }
     apr_hash_set(started, apr_pmemdup(pchild, &store, sizeof(store)),
                  sizeof(store), store);
-    rv = store->provider->start(store, threads_per_child(), pchild);
+    /* One more watches. */
+    rv = store->provider->start(store, threads_per_child() + 1, pchild);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, server,
                      "locks: a store could not be started in this child");
     }
 }
 
-static void log_news(void *baton, locks_store_news_e news, const char *text)
+/** Counts the opening and closing of circuit breakers. */
+static void count_news(const server_rec *server, locks_store_news_e news)
+{
+    locks_count_event(locks_counters(server),
+                      news == LOCKS_STORE_ALARM ? LOCKS_EVENT_BREAKER_OPENED
+                                                : LOCKS_EVENT_BREAKER_CLOSED,
+                      1);
+}
+
+static int level_of(locks_store_news_e news)
+{
+    return news == LOCKS_STORE_ALARM ? APLOG_WARNING : APLOG_NOTICE;
+}
+
+/* ---- Sessions of requests ---- */
+
+static void take_news(void *baton, locks_store_news_e news, const char *text)
 {
     const request_rec *r = baton;
 
-    ap_log_rerror(APLOG_MARK,
-                  news == LOCKS_STORE_ALARM ? APLOG_WARNING : APLOG_NOTICE, 0,
-                  r, "locks: %s", text);
+    count_news(r->server, news);
+    ap_log_rerror(APLOG_MARK, level_of(news), 0, r, "locks: %s", text);
 }
 
-static void note_round_trip(void *baton, apr_interval_time_t time)
+static void count_round_trip(void *baton, apr_interval_time_t time)
+{
+    const request_rec *r = baton;
+
+    locks_count_duration(locks_counters(r->server), LOCKS_TIMED_ROUND_TRIP,
+                         time);
+}
+
+static void count_failure(void *baton, locks_store_failure_e kind)
+{
+    const request_rec *r = baton;
+
+    locks_count_store_failure(locks_counters(r->server), kind);
+}
+
+locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r)
+{
+    static const locks_store_observer_t observer = {
+        .news = take_news,
+        .round_trip = count_round_trip,
+        .failure = count_failure,
+    };
+    locks_store_session_t *session = store->provider->open(store, r->pool);
+
+    session->observer = &observer;
+    session->observer_baton = r;
+    return session;
+}
+
+/* ---- Sessions of our own ---- */
+
+static void take_own_news(void *baton, locks_store_news_e news,
+                          const char *text)
+{
+    server_rec *server = baton;
+
+    count_news(server, news);
+    ap_log_error(APLOG_MARK, level_of(news), 0, server, "locks: %s", text);
+}
+
+/** What no client waits for is not counted among what clients wait for. */
+static void leave_round_trip(void *baton, apr_interval_time_t time)
 {
     (void)baton;
     (void)time;
 }
 
-static void note_failure(void *baton, locks_store_failure_e kind)
+static void leave_failure(void *baton, locks_store_failure_e kind)
 {
     (void)baton;
     (void)kind;
 }
 
-static const locks_store_observer_t observer = {
-    .news = log_news,
-    .round_trip = note_round_trip,
-    .failure = note_failure,
-};
-
-locks_store_session_t *locks_store_open(locks_store_t *store, request_rec *r)
+locks_store_session_t *locks_store_open_unasked(locks_store_t *store,
+                                                server_rec *server,
+                                                apr_pool_t *pool)
 {
-    locks_store_session_t *session = store->provider->open(store, r->pool);
+    static const locks_store_observer_t observer = {
+        .news = take_own_news,
+        .round_trip = leave_round_trip,
+        .failure = leave_failure,
+    };
+    locks_store_session_t *session = store->provider->open(store, pool);
 
     session->observer = &observer;
-    session->observer_baton = r;
+    session->observer_baton = server;
     return session;
 }
 

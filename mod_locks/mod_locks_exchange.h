@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file mod_locks_exchange.h
+ * @brief One request to /locks and what comes of it: what its endpoints have
+ *        in common.
+ */
+#ifndef MOD_LOCKS_EXCHANGE_H
+#define MOD_LOCKS_EXCHANGE_H
+
+#include "mod_locks_shared.h"
+
+/** One request and what comes of it. Every step below returns OK, or the
+ *  status of a refusal that it noted here; the first refusal ends it. */
+typedef struct locks_exchange_t {
+    request_rec *r;
+    locks_claim_t claim;
+    locks_caller_t caller;
+    /** NULL until there is a claim worth asking the store about. */
+    locks_operation_t *op;
+    /** What the catalog is asked. */
+    locks_inquiry_t inquiry;
+    /** The answer: a status, and a message for a refusal or JSON. */
+    int status;
+    const char *message;
+    apr_size_t message_length;
+    const char *json;
+    /** What is counted: the endpoint, and how it ended. */
+    locks_endpoint_e endpoint;
+    locks_outcome_e outcome;
+} locks_exchange_t;
+
+/* ---- Refusals; each returns its status ---- */
+
+/** @param message NULL if the answer was sent already */
+int locks_refuse(locks_exchange_t *exchange, int status, const char *message);
+/** The same for a refusal that its status does not tell from others. */
+int locks_refuse_as(locks_exchange_t *exchange, locks_outcome_e outcome,
+                    int status, const char *message);
+int locks_refuse_caller(locks_exchange_t *exchange);
+int locks_refuse_permission(locks_exchange_t *exchange);
+/** Refuses because something could not be found. Its name is the client's,
+ *  and may have NUL bytes among its length. */
+int locks_refuse_unknown(locks_exchange_t *exchange, const char *what,
+                         const char *name, apr_size_t length);
+/** Notes what a failed operation of the protocol is answered with. */
+int locks_refuse_operation(locks_exchange_t *exchange);
+
+/* ---- Steps that endpoints share ---- */
+
+/** Takes the caller's claim. No claim, no round trip. */
+int locks_exchange_claim(locks_exchange_t *exchange);
+
+/** Reads all that was named so far, in one round trip, and judges the claim
+ *  by it. */
+int locks_exchange_judge(locks_exchange_t *exchange);
+
+/** Checks that a user asks for a change, and knows of it: a page of another
+ *  site can have a browser send what authenticates its user, but no SID. */
+int locks_exchange_require_user(locks_exchange_t *exchange);
+
+/** Names what a course key probably leads to: the slots of the course whose ID
+ *  it is, and what the catalog answered about it before. Where it is an
+ *  internal ID the slots are read later.
+ *  @param gadget NULL if none is asked for */
+void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
+                           const char *gadget);
+
+/** Notes what a question about something named by the client came to. */
+int locks_exchange_found(locks_exchange_t *exchange, apr_status_t rv,
+                         const char *what, const char *name, apr_size_t length);
+
+/** Finds the course of a key, and checks that the caller may update it. */
+int locks_exchange_course(locks_exchange_t *exchange, const char *key,
+                          apr_size_t length, const char **course);
+
+/** Gives back what the exchange holds, before a slow client is answered. */
+void locks_exchange_close(const locks_exchange_t *exchange);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watches the stores' servers: whether they answer, can keep locks safely, and
+ * have lost their data. One child looks when it is due, whichever it is; what
+ * is new is logged once for all children. */
+#include "mod_locks_shared.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include <string.h>
+
+#include "locks_thread.h"
+#include "locks_ticker.h"
+
+APLOG_USE_MODULE(locks);
+
+/** How often a child's thread looks whether anything is due. */
+#define TICK apr_time_from_sec(1)
+/** After how long without a look the servers are looked at. */
+#define LOOK_PERIOD apr_time_from_sec(10)
+/** How often a request reads an epoch along with what it needs. */
+#define AHEAD_PERIOD apr_time_from_sec(1)
+
+/* ---- Which stores there are ---- */
+
+/** Which records of servers this configuration uses, and the stores found. */
+typedef struct registry_t {
+    apr_array_header_t *stores;
+    locks_shared_t *shared;
+    char in_use[LOCKS_SHARED_SERVERS];
+    apr_pool_t *pool;
+} registry_t;
+
+/** The record of a store's server: known again after a restart if store, prefix
+ *  and the server's place in it are the same. */
+static locks_watched_server_t *record_for(registry_t *registry,
+                                          const locks_watched_store_t *watched,
+                                          int number)
+{
+    const char *text =
+        apr_psprintf(registry->pool, "%s\n%s\n%d", watched->address,
+                     watched->has_locks ? watched->rules->prefix : "", number);
+
+    return locks_shared_server(
+        registry->shared, locks_digest(text, registry->pool), registry->in_use);
+}
+
+/** Finds the records of a store's servers; none if there are too many. */
+static void find_records(registry_t *registry, locks_watched_store_t *watched)
+{
+    int count = watched->store->servers;
+    int i;
+
+    watched->servers = apr_palloc(
+        registry->pool, (apr_size_t)count * sizeof(*watched->servers));
+    for (i = 0; i < count; i++) {
+        watched->servers[i] = record_for(registry, watched, i);
+        if (watched->servers[i] == NULL) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, watched->server,
+                         "locks: more than %d servers in all stores: those of "
+                         "%s are not watched",
+                         LOCKS_SHARED_SERVERS, watched->address);
+            watched->servers = NULL;
+            return;
+        }
+        /* What is wrong with it is said again after each restart. */
+        atomic_store(&watched->servers[i]->trouble, 0);
+        atomic_store(&watched->servers[i]->looked, 0);
+    }
+}
+
+static void add_store(registry_t *registry, locks_store_t *store,
+                      const char *address, int has_locks, server_rec *server)
+{
+    locks_watched_store_t *watched;
+    int i;
+
+    for (i = 0; i < registry->stores->nelts; i++) {
+        if (APR_ARRAY_IDX(registry->stores, i, locks_watched_store_t *)
+                ->store == store) {
+            return;
+        }
+    }
+    watched = apr_pcalloc(registry->pool, sizeof(*watched));
+    watched->store = store;
+    watched->address = address;
+    watched->rules = &locks_server_config(server)->rules;
+    watched->server = server;
+    watched->has_locks = has_locks;
+    APR_ARRAY_PUSH(registry->stores, locks_watched_store_t *) = watched;
+    find_records(registry, watched);
+}
+
+int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *main_server)
+{
+    registry_t registry = {.shared = locks_shared(main_server), .pool = pconf};
+    server_rec *server;
+
+    (void)plog;
+    (void)ptemp;
+    registry.stores = apr_array_make(pconf, 2, sizeof(locks_watched_store_t *));
+    /* Those with locks first: a store that has sessions too counts as one. */
+    for (server = main_server; server != NULL; server = server->next) {
+        const locks_server_config_t *config = locks_server_config(server);
+
+        add_store(&registry, config->store, config->store_address, 1, server);
+    }
+    for (server = main_server; server != NULL; server = server->next) {
+        locks_server_config_t *config =
+            ap_get_module_config(server->module_config, &locks_module);
+
+        add_store(&registry, config->session_store,
+                  config->session_store_address, 0, server);
+        config->watched_stores = registry.stores;
+    }
+    return OK;
+}
+
+const apr_array_header_t *locks_watched_stores(const server_rec *server,
+                                               apr_pool_t *pool)
+{
+    const locks_server_config_t *config = locks_server_config(server);
+    const apr_array_header_t *all = config->watched_stores;
+    apr_array_header_t *own =
+        apr_array_make(pool, 2, sizeof(locks_watched_store_t *));
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        locks_watched_store_t *watched =
+            APR_ARRAY_IDX(all, i, locks_watched_store_t *);
+
+        if (watched->store == config->store ||
+            watched->store == config->session_store) {
+            APR_ARRAY_PUSH(own, locks_watched_store_t *) = watched;
+        }
+    }
+    return own;
+}
+
+/* ---- Telling what is new ---- */
+
+/** Says what is wrong and what to do.
+ *  @param why the store's own reason, where it gave one */
+static void log_trouble(const locks_watched_store_t *watched, const char *name,
+                        apr_uint32_t begun, const char *why)
+{
+    if (begun & LOCKS_TROUBLE_UNREACHABLE) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
+                     "locks: memcached %s is of no use (%s): requests that "
+                     "need it are answered with 503 until it is back",
+                     name, why);
+    }
+    if (begun & LOCKS_TROUBLE_NO_CAS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
+                     "locks: memcached %s gives no CAS values, and no lock can "
+                     "be taken without: start it without -C (503 until then)",
+                     name);
+    }
+    if (begun & LOCKS_TROUBLE_MAY_EVICT) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, watched->server,
+                     "locks: memcached %s may drop locks when its memory is "
+                     "full: start it with -M, as an instance for locks and "
+                     "sessions alone",
+                     name);
+    }
+    if (begun & LOCKS_TROUBLE_EVICTED) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
+                     "locks: memcached %s has dropped items to make room, and "
+                     "maybe locks: give it more memory (-m), and start it with "
+                     "-M",
+                     name);
+    }
+}
+
+static void log_news(const locks_watched_store_t *watched, const char *name,
+                     const locks_watch_news_t *news, const char *why)
+{
+    log_trouble(watched, name, news->begun, why);
+    if (news->ended & LOCKS_TROUBLE_UNREACHABLE) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, watched->server,
+                     "locks: memcached %s is back", name);
+    }
+    if (news->ended & LOCKS_TROUBLE_NO_CAS) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, watched->server,
+                     "locks: memcached %s gives CAS values now", name);
+    }
+    if (news->has_lost_data) {
+        locks_count_event(locks_counters(watched->server),
+                          LOCKS_EVENT_DATA_LOSS, 1);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
+                     "locks: memcached %s has lost its data, and every lock "
+                     "that it held: it was restarted or emptied, or it evicts "
+                     "(start it with -M); editors go on under new lock IDs",
+                     name);
+    }
+    if (news->is_fresh) {
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, watched->server,
+                     "locks: memcached %s is used for the first time, or since "
+                     "it lost its data while httpd was down",
+                     name);
+    }
+}
+
+/* ---- Looking ---- */
+
+const locks_epoch_t *locks_monitor_look(const locks_watched_store_t *watched,
+                                        apr_pool_t *pool)
+{
+    int count = watched->store->servers;
+    locks_operation_t *op;
+    locks_epoch_t *epochs;
+    int i;
+
+    if (watched->epoch_keys == NULL || watched->servers == NULL) {
+        return NULL;
+    }
+    op = locks_operation_open(
+        watched->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
+        locks_store_open_unasked(watched->store, watched->server, pool), pool);
+    epochs = apr_pcalloc(pool, (apr_size_t)count * sizeof(*epochs));
+    locks_epochs_look(epochs, watched->epoch_keys, count, op);
+    op->store->provider->close(op->store);
+    for (i = 0; i < count; i++) {
+        locks_watch_news_t news =
+            locks_watch_epoch(watched->servers[i], &epochs[i], locks_now(op));
+
+        log_news(watched, watched->store->provider->name(watched->store, i),
+                 &news, epochs[i].why);
+    }
+    return epochs;
+}
+
+const locks_store_server_t *
+locks_monitor_examine(const locks_watched_store_t *watched, apr_pool_t *pool)
+{
+    int count = watched->store->servers;
+    locks_store_session_t *session =
+        locks_store_open_unasked(watched->store, watched->server, pool);
+    locks_store_server_t *servers =
+        apr_pcalloc(pool, (apr_size_t)count * sizeof(*servers));
+    int i;
+
+    session->provider->examine(session, servers);
+    session->provider->close(session);
+    for (i = 0; watched->servers != NULL && i < count; i++) {
+        locks_store_server_t noted = servers[i];
+        locks_watch_news_t news;
+
+        if (!watched->has_locks) {
+            /* Sessions alone need neither. */
+            noted.gives_cas = 1;
+            noted.may_evict = 0;
+            noted.evictions = 0;
+        }
+        news = locks_watch_examined(watched->servers[i], &noted);
+        log_news(watched, servers[i].name, &news, servers[i].reason);
+    }
+    return servers;
+}
+
+/* ---- A thread in each child ---- */
+
+/** What a child's thread needs. */
+typedef struct monitor_t {
+    const apr_array_header_t *stores;
+    apr_pool_t *pool;
+} monitor_t;
+
+/** Is a look at a store due? Then it is this child's to make. */
+static int take_turn(const locks_watched_store_t *watched)
+{
+    apr_time_t now = locks_deadline_now();
+    int is_due = 0;
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        apr_int64_t looked = atomic_load(&watched->servers[i]->looked);
+
+        if (looked == 0 || now - looked >= LOOK_PERIOD) {
+            is_due |= atomic_compare_exchange_strong(
+                &watched->servers[i]->looked, &looked, now);
+        }
+    }
+    return is_due;
+}
+
+/** Settings change only when a server starts: it is examined then, and when it
+ *  was not seen before. */
+static int is_examination_due(const locks_watched_store_t *watched)
+{
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        const locks_watched_server_t *server = watched->servers[i];
+
+        if (!atomic_load(&server->is_examined) ||
+            (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void tick(void *baton)
+{
+    const monitor_t *monitor = baton;
+    int i;
+
+    for (i = 0; i < monitor->stores->nelts; i++) {
+        const locks_watched_store_t *watched =
+            APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
+
+        if (take_turn(watched)) {
+            locks_monitor_look(watched, monitor->pool);
+            if (is_examination_due(watched)) {
+                locks_monitor_examine(watched, monitor->pool);
+            }
+            apr_pool_clear(monitor->pool);
+        }
+    }
+}
+
+/** Finds the keys of a store's epochs, which is started. A server that hardly
+ *  any key is on has none, and then the store is not watched for lost data. */
+static void find_keys(locks_watched_store_t *watched, apr_pool_t *pool)
+{
+    const locks_store_t *store = watched->store;
+    const char **keys =
+        apr_palloc(pool, (apr_size_t)store->servers * sizeof(*keys));
+    int i;
+
+    for (i = 0; i < store->servers; i++) {
+        keys[i] = locks_epoch_key(watched->rules->prefix, i,
+                                  store->provider->place, store, pool);
+        if (keys[i] == NULL) {
+            return;
+        }
+    }
+    watched->epoch_keys = keys;
+}
+
+void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server)
+{
+    monitor_t *monitor = apr_pcalloc(pchild, sizeof(*monitor));
+    apr_status_t rv;
+    int i;
+
+    monitor->stores = locks_server_config(main_server)->watched_stores;
+    for (i = 0; i < monitor->stores->nelts; i++) {
+        locks_watched_store_t *watched =
+            APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
+
+        if (watched->has_locks) {
+            find_keys(watched, pchild);
+        }
+    }
+    rv = locks_thread_pool(&monitor->pool, pchild);
+    if (rv == APR_SUCCESS) {
+        rv = locks_ticker_start(TICK, tick, monitor, pchild);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server,
+                     "locks: the stores are not watched by this child");
+    }
+}
+
+/* ---- On the way of a request ---- */
+
+/** The request's lock store, if it is watched. */
+static const locks_watched_store_t *lock_store(const request_rec *r)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    int i;
+
+    for (i = 0; i < config->watched_stores->nelts; i++) {
+        const locks_watched_store_t *watched = APR_ARRAY_IDX(
+            config->watched_stores, i, const locks_watched_store_t *);
+
+        if (watched->store == config->store) {
+            return watched->servers != NULL && watched->epoch_keys != NULL
+                       ? watched
+                       : NULL;
+        }
+    }
+    return NULL;
+}
+
+/** The epoch that a request reads along: that of a server which it asks
+ *  anyway, so that it depends on no other. */
+static int epoch_to_read(const locks_operation_t *op,
+                         const locks_watched_store_t *watched)
+{
+    apr_hash_index_t *index = apr_hash_first(op->pool, op->ahead);
+
+    return index == NULL ? -1
+                         : watched->store->provider->place(
+                               watched->store, apr_hash_this_key(index));
+}
+
+int locks_monitor_ahead(locks_operation_t *op, const request_rec *r)
+{
+    locks_shared_t *shared = locks_shared(r->server);
+    apr_time_t now = locks_deadline_now();
+    apr_int64_t due =
+        atomic_load_explicit(&shared->ahead_due, memory_order_relaxed);
+    const locks_watched_store_t *watched;
+    int server;
+
+    if (now < due || !atomic_compare_exchange_strong(&shared->ahead_due, &due,
+                                                     now + AHEAD_PERIOD)) {
+        return -1;
+    }
+    watched = lock_store(r);
+    server = watched != NULL ? epoch_to_read(op, watched) : -1;
+    if (server >= 0) {
+        locks_ahead_key(op, watched->epoch_keys[server]);
+    }
+    return server;
+}
+
+/** Is a server as it is known to be? If it is not, or is known not to answer
+ *  and does, it is looked at soon. */
+static int is_as_known(const locks_watched_server_t *server,
+                       const locks_store_item_t *item, apr_pool_t *pool)
+{
+    int is_down = atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE;
+    locks_epoch_record_t record;
+
+    if (item->status != LOCKS_STORE_DONE) {
+        return item->status != LOCKS_STORE_ABSENT && is_down;
+    }
+    return !is_down &&
+           locks_epoch_decode(&record, item->value, item->length, item->key,
+                              pool) == APR_SUCCESS &&
+           record.number == atomic_load(&server->epoch);
+}
+
+void locks_monitor_judge(const locks_operation_t *op, const request_rec *r,
+                         int server)
+{
+    const locks_watched_store_t *watched = server >= 0 ? lock_store(r) : NULL;
+    const locks_store_item_t *item;
+
+    if (watched == NULL) {
+        return;
+    }
+    item = apr_hash_get(op->ahead, watched->epoch_keys[server],
+                        APR_HASH_KEY_STRING);
+    if (item != NULL) {
+        atomic_store(&watched->servers[server]->looked,
+                     is_as_known(watched->servers[server], item, op->pool)
+                         ? locks_deadline_now()
+                         : 0);
+    }
+}
