@@ -312,6 +312,24 @@ START_TEST(statistics_without_end_end)
 }
 END_TEST
 
+START_TEST(more_statistics_than_any_server_has_are_none)
+{
+    fake_step_t steps[] = {
+        {.answer = VERSION}, {.answer = SETTINGS}, {.answer = NULL}};
+    const char *more = "STAT x y\r\n";
+    int i;
+
+    for (i = 0; i < 10; i++) {
+        more = apr_pstrcat(pool, more, more, NULL);
+    }
+    steps[2].answer = apr_pstrcat(pool, MOST "STAT limit_maxbytes 8\r\n", more,
+                                  "END\r\n", NULL);
+    use(fake_address(fake_start(pool, steps, 3)), 1);
+    assert_silent(examined(), "no answer (");
+    assert_told(LOCKS_STORE_FAILURE_ANSWER, 1);
+}
+END_TEST
+
 START_TEST(hung_servers_do_not_hide_one_that_is_well)
 {
     enum { HUNG = 7 };
@@ -491,6 +509,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, an_examination_costs_one_timeout, 0,
                         COUNT(slow));
     tcase_add_loop_test(tcase, statistics_without_end_end, 0, 2);
+    tcase_add_test(tcase, more_statistics_than_any_server_has_are_none);
     tcase_add_test(tcase, hung_servers_do_not_hide_one_that_is_well);
     tcase_add_test(tcase, a_server_that_is_left_alone_is_not_examined);
     tcase_add_test(tcase, a_server_that_is_down_says_nothing);
