@@ -19,6 +19,8 @@
 
 /** The name that SetHandler takes. */
 #define LOCKS_HANDLER_NAME "locks"
+/** The same for operators. */
+#define LOCKS_STATUS_HANDLER_NAME "locks-status"
 
 extern module AP_MODULE_DECLARE_DATA locks_module;
 
@@ -168,6 +170,8 @@ typedef struct locks_identity_t locks_identity_t;
 typedef struct locks_request_notes_t {
     /** The URL that was recognised as ours, or NULL. */
     const char *uri;
+    /** The URL that was recognised as that of locks-status, or NULL. */
+    const char *status_uri;
     /** The status that is answered in JSON where the URL is not ours. */
     int json_status;
     /** Did Require locks-session look at this request? */

@@ -63,19 +63,20 @@ static const struct {
     REFUSAL(511, "Network authentication required"),
 };
 
-/** Does the configuration give this request to our handler? SetHandler's
- *  argument is an expression, even where it is a plain name. */
-static int is_handled_here(request_rec *r)
+/** Which handler does the configuration give this request to? SetHandler's
+ *  argument is an expression, even where it is a plain name.
+ *  @return "" if there is none */
+static const char *handler_here(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     const char *error = NULL;
     const char *handler;
 
     if (core->expr_handler == NULL) {
-        return 0;
+        return "";
     }
     handler = ap_expr_str_exec(r, core->expr_handler, &error);
-    return error == NULL && ap_cstr_casecmp(handler, LOCKS_HANDLER_NAME) == 0;
+    return error == NULL ? handler : "";
 }
 
 locks_request_notes_t *locks_request_notes(request_rec *r)
@@ -103,6 +104,16 @@ int locks_location_is_ours(request_rec *r)
     const char *uri = locks_request_notes(r)->uri;
 
     return uri != NULL && strcmp(uri, r->uri) == 0;
+}
+
+/** Is this URL served by one of our handlers? At locks-status httpd's own
+ *  refusals stay as they are. */
+static int is_served_here(request_rec *r)
+{
+    const char *uri = locks_request_notes(r)->status_uri;
+
+    return locks_location_is_ours(r) ||
+           (uri != NULL && strcmp(uri, r->uri) == 0);
 }
 
 /** Once it is known that the location is ours, errors are JSON. These texts
@@ -134,13 +145,19 @@ void locks_location_refuse(request_rec *r, int status, const char *json)
 
 int locks_location_recognise(request_rec *r)
 {
+    const char *handler;
+
     if (locks_location_is_ours(r)) {
         return DECLINED;
     }
-    if (is_handled_here(r)) {
+    handler = handler_here(r);
+    if (ap_cstr_casecmp(handler, LOCKS_HANDLER_NAME) == 0) {
         claim(r);
     } else if (locks_request_notes(r)->uri != NULL) {
         disclaim(r);
+    }
+    if (strcmp(handler, LOCKS_STATUS_HANDLER_NAME) == 0) {
+        locks_request_notes(r)->status_uri = apr_pstrdup(r->pool, r->uri);
     }
     return DECLINED;
 }
@@ -155,7 +172,7 @@ static void name_no_file(request_rec *r)
 
 int locks_location_translate(request_rec *r)
 {
-    if (!locks_location_is_ours(r)) {
+    if (!is_served_here(r)) {
         return DECLINED;
     }
     name_no_file(r);
@@ -166,7 +183,7 @@ int locks_location_translate(request_rec *r)
  *  from a ProxyPass for the whole site. */
 int locks_location_map(request_rec *r)
 {
-    if (!locks_location_is_ours(r)) {
+    if (!is_served_here(r)) {
         return DECLINED;
     }
     if (r->proxyreq == PROXYREQ_REVERSE) {

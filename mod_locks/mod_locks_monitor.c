@@ -24,6 +24,23 @@ APLOG_USE_MODULE(locks);
 
 /* ---- Which stores there are ---- */
 
+/** How a store is watched; NULL if it is not known. */
+static locks_watched_store_t *find_store(const apr_array_header_t *all,
+                                         const locks_store_t *store)
+{
+    int i;
+
+    for (i = 0; i < all->nelts; i++) {
+        locks_watched_store_t *watched =
+            APR_ARRAY_IDX(all, i, locks_watched_store_t *);
+
+        if (watched->store == store) {
+            return watched;
+        }
+    }
+    return NULL;
+}
+
 /** Which records of servers this configuration uses, and the stores found. */
 typedef struct registry_t {
     apr_array_header_t *stores;
@@ -74,13 +91,9 @@ static void add_store(registry_t *registry, locks_store_t *store,
                       const char *address, int has_locks, server_rec *server)
 {
     locks_watched_store_t *watched;
-    int i;
 
-    for (i = 0; i < registry->stores->nelts; i++) {
-        if (APR_ARRAY_IDX(registry->stores, i, locks_watched_store_t *)
-                ->store == store) {
-            return;
-        }
+    if (find_store(registry->stores, store) != NULL) {
+        return;
     }
     watched = apr_pcalloc(registry->pool, sizeof(*watched));
     watched->store = store;
@@ -122,19 +135,14 @@ const apr_array_header_t *locks_watched_stores(const server_rec *server,
                                                apr_pool_t *pool)
 {
     const locks_server_config_t *config = locks_server_config(server);
-    const apr_array_header_t *all = config->watched_stores;
     apr_array_header_t *own =
         apr_array_make(pool, 2, sizeof(locks_watched_store_t *));
-    int i;
 
-    for (i = 0; i < all->nelts; i++) {
-        locks_watched_store_t *watched =
-            APR_ARRAY_IDX(all, i, locks_watched_store_t *);
-
-        if (watched->store == config->store ||
-            watched->store == config->session_store) {
-            APR_ARRAY_PUSH(own, locks_watched_store_t *) = watched;
-        }
+    APR_ARRAY_PUSH(own, locks_watched_store_t *) =
+        find_store(config->watched_stores, config->store);
+    if (config->session_store != config->store) {
+        APR_ARRAY_PUSH(own, locks_watched_store_t *) =
+            find_store(config->watched_stores, config->session_store);
     }
     return own;
 }
@@ -368,23 +376,15 @@ void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server)
 
 /* ---- On the way of a request ---- */
 
-/** The request's lock store, if it is watched. */
+/** The request's lock store, if its epochs are watched. */
 static const locks_watched_store_t *lock_store(const request_rec *r)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
-    int i;
+    const locks_watched_store_t *watched =
+        find_store(config->watched_stores, config->store);
 
-    for (i = 0; i < config->watched_stores->nelts; i++) {
-        const locks_watched_store_t *watched = APR_ARRAY_IDX(
-            config->watched_stores, i, const locks_watched_store_t *);
-
-        if (watched->store == config->store) {
-            return watched->servers != NULL && watched->epoch_keys != NULL
-                       ? watched
-                       : NULL;
-        }
-    }
-    return NULL;
+    return watched->servers != NULL && watched->epoch_keys != NULL ? watched
+                                                                   : NULL;
 }
 
 /** The epoch that a request reads along: that of a server which it asks

@@ -56,6 +56,30 @@ static locks_store_session_t *open_session(void *baton, apr_pool_t *pool)
                                     r->server, pool);
 }
 
+/** A server of a pool that lost its data took index records along of courses
+ *  that other servers still have. They are written anew when a course is next
+ *  in use after LOCKS_RECORD_STALE. */
+static void note_lost_index(locks_report_t *report)
+{
+    const locks_report_store_t *store =
+        &APR_ARRAY_IDX(report->stores, 0, locks_report_store_t);
+    int count = store->watched->store->servers;
+    int i;
+
+    for (i = 0; count > 1 && i < count; i++) {
+        const locks_watched_server_t *server = locks_report_watched(store, i);
+
+        if (server != NULL &&
+            atomic_load(&server->lost) > report->now - LOCKS_RECORD_STALE) {
+            APR_ARRAY_PUSH(report->survey->gaps, const char *) = apr_psprintf(
+                report->r->pool,
+                "%s lost its data within the last day, and with it where to "
+                "look for some courses of other servers",
+                store->servers[i].name);
+        }
+    }
+}
+
 void locks_report_survey(locks_report_t *report,
                          const locks_survey_filter_t *filter)
 {
@@ -74,6 +98,8 @@ void locks_report_survey(locks_report_t *report,
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       "locks: the locks could not be listed: %s",
                       report->survey_why);
+    } else {
+        note_lost_index(report);
     }
 }
 

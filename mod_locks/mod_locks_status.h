@@ -191,8 +191,7 @@ void locks_audit(request_rec *r, const locks_lock_t *lock, const char *outcome,
 
 /* ---- Hooks ---- */
 
-/** The name that SetHandler takes (mod_locks_status.c). */
-#define LOCKS_STATUS_HANDLER_NAME "locks-status"
+/** (mod_locks_status.c) */
 int locks_status_handler(request_rec *r);
 /** Refuses, by a page or in JSON. */
 void locks_status_refuse(request_rec *r, int status, const char *message,
