@@ -35,6 +35,8 @@ typedef enum {
 typedef struct locks_watched_server_t {
     /** Which server it is; written before processes share it. */
     char name[LOCKS_WATCH_NAME_SIZE];
+    /** Did a request use the store that it belongs to? */
+    _Atomic apr_uint32_t is_used;
     /** When it was looked at last, by a clock that only goes forward; 0 if it
      *  is to be looked at soon. */
     _Atomic apr_int64_t looked;

@@ -40,6 +40,8 @@ typedef struct locks_server_config_t {
     /** "provider:arguments"; the session store is the lock store if NULL. */
     const char *store_address;
     const char *session_store_address;
+    /** Did no directive name the lock store? Then maybe nobody uses it. */
+    int has_default_store;
     const char *session_key_format;
     const char *session_source;
     const char *course_query;

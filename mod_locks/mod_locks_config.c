@@ -121,6 +121,7 @@ void *locks_merge_location_config(apr_pool_t *pool, void *base_config,
 
 void locks_default_server_config(locks_server_config_t *config)
 {
+    config->has_default_store = config->store_address == NULL;
     DEFAULT(store_address, NULL, DEFAULT_STORE)
     DEFAULT(session_key_format, NULL, DEFAULT_SESSION_KEY)
     DEFAULT(session_source, NULL, DEFAULT_SESSION_SOURCE)

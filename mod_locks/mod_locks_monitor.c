@@ -90,9 +90,12 @@ static void find_records(registry_t *registry, locks_watched_store_t *watched)
 static void add_store(registry_t *registry, locks_store_t *store,
                       const char *address, int has_locks, server_rec *server)
 {
-    locks_watched_store_t *watched;
+    locks_watched_store_t *watched = find_store(registry->stores, store);
+    int is_named =
+        !has_locks || !locks_server_config(server)->has_default_store;
 
-    if (find_store(registry->stores, store) != NULL) {
+    if (watched != NULL) {
+        watched->is_named |= is_named;
         return;
     }
     watched = apr_pcalloc(registry->pool, sizeof(*watched));
@@ -101,6 +104,7 @@ static void add_store(registry_t *registry, locks_store_t *store,
     watched->rules = &locks_server_config(server)->rules;
     watched->server = server;
     watched->has_locks = has_locks;
+    watched->is_named = is_named;
     APR_ARRAY_PUSH(registry->stores, locks_watched_store_t *) = watched;
     find_records(registry, watched);
 }
@@ -124,8 +128,10 @@ int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
         locks_server_config_t *config =
             ap_get_module_config(server->module_config, &locks_module);
 
-        add_store(&registry, config->session_store,
-                  config->session_store_address, 0, server);
+        if (config->session_store != config->store) {
+            add_store(&registry, config->session_store,
+                      config->session_store_address, 0, server);
+        }
         config->watched_stores = registry.stores;
     }
     return OK;
@@ -276,6 +282,20 @@ typedef struct monitor_t {
     apr_pool_t *pool;
 } monitor_t;
 
+/** Is a store in use, as far as is known? httpd's main server has one though
+ *  all that is served may be in virtual hosts. */
+static int is_in_use(const locks_watched_store_t *watched)
+{
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        if (atomic_load(&watched->servers[i]->is_used)) {
+            return 1;
+        }
+    }
+    return watched->is_named;
+}
+
 /** Is a look at a store due? Then it is this child's to make. */
 static int take_turn(const locks_watched_store_t *watched)
 {
@@ -320,7 +340,7 @@ static void tick(void *baton)
         const locks_watched_store_t *watched =
             APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
 
-        if (take_turn(watched)) {
+        if (is_in_use(watched) && take_turn(watched)) {
             locks_monitor_look(watched, monitor->pool);
             if (is_examination_due(watched)) {
                 locks_monitor_examine(watched, monitor->pool);
@@ -415,6 +435,7 @@ int locks_monitor_ahead(locks_operation_t *op, const request_rec *r)
     watched = lock_store(r);
     server = watched != NULL ? epoch_to_read(op, watched) : -1;
     if (server >= 0) {
+        atomic_store(&watched->servers[server]->is_used, 1);
         locks_ahead_key(op, watched->epoch_keys[server]);
     }
     return server;

@@ -78,6 +78,8 @@ typedef struct locks_watched_store_t {
     server_rec *server;
     /** Has it locks, or sessions alone? */
     int has_locks;
+    /** Did a directive name it? If not it is watched once a request uses it. */
+    int is_named;
     /** What is known of its servers; NULL where there are too many. */
     locks_watched_server_t **servers;
     /** The keys of their epochs; NULL until the store was started, and where
