@@ -343,10 +343,9 @@ static memcached_return_t take_line(const memcached_instance_st *server,
 }
 
 /**
- * Of what goes wrong in memcached_stat_execute() its own code says nothing:
- * it is SUCCESS whatever the server answered, so the last error tells. For
- * the version it would ask by itself, and on a new connection if the present
- * one breaks over it; it knows the version when it was asked here.
+ * The library asks for the version first, once for each connection. Of what
+ * goes wrong its code says nothing, being SUCCESS whatever the server answers:
+ * the last error tells.
  *
  * Its parsers take for granted that "VERSION" and "STAT" are followed by
  * blanks and words, and else run on beyond the line: such a line must not come
@@ -358,16 +357,11 @@ locks_memcached_statistics(locks_memcached_client_t *client, const char *group,
                            locks_memcached_statistic_fn *take, void *baton)
 {
     statistics_t statistics = {.client = client, .take = take, .baton = baton};
-    memcached_return_t code = memcached_version(client->library);
+    memcached_return_t code =
+        memcached_stat_execute(client->library, group, take_line, &statistics);
     memcached_return_t last = memcached_last_error(client->library);
-    locks_memcached_result_e meant;
+    locks_memcached_result_e meant = meaning(last);
 
-    if (code == MEMCACHED_SUCCESS && last == MEMCACHED_SUCCESS) {
-        code = memcached_stat_execute(client->library, group, take_line,
-                                      &statistics);
-        last = memcached_last_error(client->library);
-    }
-    meant = meaning(last);
     if (meant == LOCKS_MEMCACHED_TIMEOUT || meant == LOCKS_MEMCACHED_BROKEN) {
         return failed(client, last, meant);
     }
