@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module record, the hooks and the built-in providers; nothing else. */
-#include "mod_locks_status.h"
+#include "mod_locks.h"
 
 #include <ap_provider.h>
 #include <http_protocol.h>

@@ -446,6 +446,26 @@ int locks_guard_remember(request_rec *r);
 /** Refuses a write, or declines: then another handler serves it. */
 int locks_guard_handler(request_rec *r);
 
+/* ---- What operators see: see mod_locks_status.h ---- */
+
+/** Opens the audit logs (mod_locks_audit.c). */
+int locks_audit_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                     server_rec *main_server);
+/** Makes the memory that all processes share, or finds that of before a
+ *  restart (mod_locks_shared.c). */
+int locks_shared_configure(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *main_server);
+/** Finds out which stores there are to watch (mod_locks_monitor.c). */
+int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
+                            apr_pool_t *ptemp, server_rec *main_server);
+/** Starts watching in this child. */
+void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server);
+/** Serves locks-status (mod_locks_status.c). */
+int locks_status_handler(request_rec *r);
+/** Adds a section to server-status, if mod_status is there
+ *  (mod_locks_server_status.c). */
+void locks_server_status_register(void);
+
 /* ---- The handler (mod_locks_handler.c) ---- */
 
 int locks_handler(request_rec *r);

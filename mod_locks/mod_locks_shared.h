@@ -32,9 +32,6 @@ typedef struct locks_shared_t {
     locks_watched_server_t servers[LOCKS_SHARED_SERVERS];
 } locks_shared_t;
 
-/** Makes the memory, or finds that of before a restart, for all servers. */
-int locks_shared_configure(apr_pool_t *pconf, apr_pool_t *plog,
-                           apr_pool_t *ptemp, server_rec *main_server);
 locks_shared_t *locks_shared(const server_rec *server);
 locks_counters_t *locks_counters(const server_rec *server);
 
@@ -86,12 +83,6 @@ typedef struct locks_watched_store_t {
      *  there are no locks. */
     const char **epoch_keys;
 } locks_watched_store_t;
-
-/** Finds out which stores there are to watch. */
-int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
-                            apr_pool_t *ptemp, server_rec *main_server);
-/** Starts watching in this child. */
-void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server);
 
 /** The stores that this server's requests use: locks_watched_store_t, the lock
  *  store first. */

@@ -181,23 +181,13 @@ typedef struct locks_audit_log_t {
     apr_file_t *file;
 } locks_audit_log_t;
 
-/** Opens the audit logs of all servers. */
-int locks_audit_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                     server_rec *main_server);
 /** Records that a lock was broken, or what else came of it.
  *  @param outcome in a word */
 void locks_audit(request_rec *r, const locks_lock_t *lock, const char *outcome,
                  const char *reason);
 
-/* ---- Hooks ---- */
-
-/** (mod_locks_status.c) */
-int locks_status_handler(request_rec *r);
 /** Refuses, by a page or in JSON. */
 void locks_status_refuse(request_rec *r, int status, const char *message,
                          int as_json);
-/** A section in server-status, if mod_status is there
- *  (mod_locks_server_status.c). */
-void locks_server_status_register(void);
 
 #endif
