@@ -29,7 +29,7 @@ void locks_report_open(locks_report_t *report, request_rec *r)
     report->counts = report->starts[LOCKS_MINUTES];
 }
 
-void locks_report_stores(locks_report_t *report)
+void locks_report_stores(locks_report_t *report, int thoroughly)
 {
     apr_pool_t *pool = report->r->pool;
     const apr_array_header_t *watched =
@@ -43,7 +43,9 @@ void locks_report_stores(locks_report_t *report)
 
         store->watched = APR_ARRAY_IDX(watched, i, locks_watched_store_t *);
         store->epochs = locks_monitor_look(store->watched, pool);
-        store->servers = locks_monitor_examine(store->watched, pool);
+        store->servers = thoroughly || store->epochs == NULL
+                             ? locks_monitor_examine(store->watched, pool)
+                             : NULL;
     }
 }
 
@@ -117,31 +119,46 @@ locks_report_watched(const locks_report_store_t *store, int server)
                                            : NULL;
 }
 
+/** Why a server is of no use; NULL if it is. What it answers to the question
+ *  that requests ask too counts first. */
+static const char *trouble_of_server(const locks_report_store_t *store,
+                                     int number, apr_pool_t *pool)
+{
+    const locks_watched_store_t *watched = store->watched;
+    int lacks_cas = 0;
+
+    if (store->epochs != NULL) {
+        if (store->epochs[number].status != APR_SUCCESS) {
+            return store->epochs[number].why;
+        }
+        lacks_cas = store->epochs[number].lacks_cas;
+    }
+    if (store->servers != NULL) {
+        if (store->servers[number].status != LOCKS_STORE_DONE) {
+            return store->servers[number].reason;
+        }
+        lacks_cas |= !store->servers[number].gives_cas;
+    }
+    return lacks_cas && watched->has_locks
+               ? apr_psprintf(
+                     pool,
+                     "memcached %s: it gives no CAS values; start it without "
+                     "-C",
+                     watched->store->provider->name(watched->store, number))
+               : NULL;
+}
+
 /** Why locks cannot be taken on account of a store; NULL if they can. */
 static const char *trouble_of(const locks_report_store_t *store,
                               apr_pool_t *pool)
 {
+    const char *why = NULL;
     int i;
 
-    for (i = 0; i < store->watched->store->servers; i++) {
-        const locks_store_server_t *server = &store->servers[i];
-
-        if (server->status != LOCKS_STORE_DONE) {
-            return server->reason;
-        }
-        if (store->epochs != NULL && store->epochs[i].status != APR_SUCCESS) {
-            return store->epochs[i].why;
-        }
-        if (store->watched->has_locks &&
-            (!server->gives_cas ||
-             (store->epochs != NULL && store->epochs[i].lacks_cas))) {
-            return apr_psprintf(pool,
-                                "memcached %s: it gives no CAS values; start "
-                                "it without -C",
-                                server->name);
-        }
+    for (i = 0; i < store->watched->store->servers && why == NULL; i++) {
+        why = trouble_of_server(store, i, pool);
     }
-    return NULL;
+    return why;
 }
 
 const char *locks_report_trouble(const locks_report_t *report)

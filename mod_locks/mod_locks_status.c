@@ -24,7 +24,7 @@ static void send_report(request_rec *r, const locks_status_query_t *query)
     locks_report_t report;
 
     locks_report_open(&report, r);
-    locks_report_stores(&report);
+    locks_report_stores(&report, query->form != LOCKS_FORM_HEALTH);
     if (query->form != LOCKS_FORM_HEALTH) {
         locks_report_survey(&report, &query->filter);
     }

@@ -16,7 +16,7 @@
 /** A store, as it is now. */
 typedef struct locks_report_store_t {
     const locks_watched_store_t *watched;
-    /** One for each server. */
+    /** One for each server; NULL if they were not examined. */
     const locks_store_server_t *servers;
     /** The same; NULL for a store without locks, or one that is not watched.
      */
@@ -42,8 +42,10 @@ typedef struct locks_report_t {
 
 /** Opens a report; its memory is the request's. */
 void locks_report_open(locks_report_t *report, request_rec *r);
-/** Finds out how the stores are, by asking them. */
-void locks_report_stores(locks_report_t *report);
+/** Finds out how the stores are, by asking them.
+ *  @param thoroughly if not, whether locks can be taken is all that is found
+ *                    out, at the cost of one request */
+void locks_report_stores(locks_report_t *report, int thoroughly);
 /** Lists the locks of all courses. */
 void locks_report_survey(locks_report_t *report,
                          const locks_survey_filter_t *filter);
