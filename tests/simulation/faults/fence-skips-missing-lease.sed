@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # fault: a missing lease is not fenced
-# file: mod_locks/locks_protocol.c
+# file: mod_locks/locks_write.c
 # scenario: two users on one gadget
-/^static apr_status_t fence(/,/^}/s/if (lease.id == slot->id) {/if (!view->version.present) {\
+/^apr_status_t locks_fence(/,/^}/s/if (lease.id == slot->id) {/if (!view->version.present) {\
         return APR_SUCCESS;\
     }\
     &/

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # fault: a renewal overwrites whatever the lease is by now
-# file: mod_locks/locks_protocol.c
+# file: mod_locks/locks_acquire.c
 # scenario: renewal, expiry and takeover
 /^static apr_status_t renew(/,/^}/{
 s/const locks_lease_view_t \*view =/locks_lease_view_t *view =/

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Taking a lock, and renewing it. The steps are those of the protocol's
+ * description. */
 #include "locks_protocol.h"
 
-#include "locks_snapshot.h"
-
-#include <apr_strings.h>
+#include "locks_slot.h"
+#include "locks_write.h"
 
 #include <string.h>
 
@@ -13,201 +14,6 @@
 #define GRANT_FRACTION 4
 /** The longest pause before a pending slot is looked at again. */
 #define PENDING_PAUSE apr_time_from_msec(10)
-
-/* ---- States of a slot ---- */
-
-typedef enum {
-    SLOT_DEAD,
-    SLOT_LIVE,
-    SLOT_GRACE, /* expired, but maybe not yet by another host's clock */
-    SLOT_EXPIRED,
-    SLOT_PENDING
-} slot_state_e;
-
-/** For the log. */
-static const char *const state_names[] = {
-    [SLOT_DEAD] = "dead",
-    [SLOT_LIVE] = "live",
-    [SLOT_GRACE] = "past its deadline by less than the clock skew",
-    [SLOT_EXPIRED] = "expired",
-    [SLOT_PENDING] = "pending",
-};
-
-/** @param time by which deadlines have passed or not */
-static slot_state_e slot_state(const locks_operation_t *op,
-                               const locks_slot_t *slot,
-                               const locks_lease_t *lease, const char *course,
-                               apr_time_t time)
-{
-    if (lease->id != slot->id) {
-        return slot->id <= lease->last ? SLOT_DEAD : SLOT_PENDING;
-    }
-    if (strcmp(lease->course, course) != 0 ||
-        strcmp(lease->resource, slot->resource) != 0) {
-        /* Its lease lives elsewhere under this ID, and an ID is given to a
-         * user once: here it can never be live. */
-        return SLOT_DEAD;
-    }
-    if (time < lease->deadline) {
-        return SLOT_LIVE;
-    }
-    return time < lease->deadline + op->rules->skew ? SLOT_GRACE : SLOT_EXPIRED;
-}
-
-/** Is a pending slot so young that its owner may be about to finish it? Its
- *  ID says when it was written. */
-static int is_young(const locks_operation_t *op, const locks_slot_t *slot)
-{
-    return (apr_uint64_t)locks_now(op) * 1000 <
-           slot->id + LOCKS_PENDING_GRACE * 1000;
-}
-
-/** Is a pending slot to be left alone for now? Its ID may come from a clock
- *  that is ahead, so it is for no longer than this operation has waited. */
-static int is_worth_waiting_for(locks_operation_t *op, const locks_slot_t *slot)
-{
-    if (op->pending_id != slot->id) {
-        op->pending_id = slot->id;
-        op->pending_since = locks_ticks(op);
-    }
-    return is_young(op, slot) &&
-           locks_ticks(op) - op->pending_since < LOCKS_PENDING_GRACE;
-}
-
-/* ---- Writing records ---- */
-
-static apr_status_t write_lease(locks_operation_t *op,
-                                const locks_lease_view_t *view,
-                                const locks_lease_t *lease)
-{
-    apr_size_t length;
-    const char *value = locks_lease_encode(&length, lease, view->key,
-                                           locks_nonce(op), op->pool);
-
-    return locks_write(op, view->key, value, length, view->version);
-}
-
-/** LOCKS_EDOUBT is as good as LOCKS_EAGAIN for a write that shows to nobody
- *  or that may be done twice. */
-static apr_status_t harmless(apr_status_t rv)
-{
-    return rv == LOCKS_EDOUBT ? LOCKS_EAGAIN : rv;
-}
-
-/** LOCKS_EDOUBT leaves a grant or a release unknown. */
-static apr_status_t momentous(locks_operation_t *op, apr_status_t rv)
-{
-    if (rv == LOCKS_EDOUBT) {
-        op->why = "the store's answer to a write was lost, and another "
-                  "request wrote the record since";
-        return LOCKS_EUNAVAILABLE;
-    }
-    return rv;
-}
-
-/**
- * Makes sure that a slot that is not live can never come alive, by the one
- * record that could make it so: its owner's lease. A lock that the owner
- * holds elsewhere stays.
- */
-static apr_status_t fence(locks_operation_t *op, locks_snapshot_t *snapshot,
-                          const locks_slot_t *slot)
-{
-    const locks_lease_view_t *view =
-        locks_snapshot_lease(snapshot, slot->owner);
-    locks_lease_t lease = view->lease;
-    apr_status_t rv;
-
-    if (lease.id == slot->id) {
-        lease.id = 0;
-        lease.course = lease.resource = "";
-    }
-    if (lease.last < slot->id) {
-        lease.last = slot->id;
-    }
-    rv = harmless(write_lease(op, view, &lease));
-    if (rv == APR_SUCCESS) {
-        op->deeds.fences++;
-        locks_tell(op, "fenced the lock %" APR_UINT64_T_FMT " of %s", slot->id,
-                   slot->owner);
-        locks_snapshot_forget(snapshot, slot->owner);
-    }
-    return rv;
-}
-
-/** Enters the course in the index. Whoever is not in it is not found by a
- *  stranger's release, and no worse. */
-static apr_status_t write_index(locks_operation_t *op,
-                                locks_snapshot_t *snapshot)
-{
-    const locks_index_entry_t *old =
-        (const locks_index_entry_t *)snapshot->index->elts;
-    apr_time_t forgotten = locks_now(op) - LOCKS_RECORD_STALE -
-                           apr_time_from_sec(LOCKS_RECORD_LIFETIME);
-    apr_array_header_t *entries = apr_array_make(
-        op->pool, snapshot->index->nelts + 1, sizeof(locks_index_entry_t));
-    locks_index_entry_t *entry = apr_array_push(entries);
-    apr_size_t length;
-    const char *value;
-    int i;
-
-    entry->course = snapshot->course;
-    entry->written = locks_now(op);
-    for (i = 0; i < snapshot->index->nelts; i++) {
-        if (old[i].written > forgotten &&
-            strcmp(old[i].course, snapshot->course) != 0) {
-            *(locks_index_entry_t *)apr_array_push(entries) = old[i];
-        }
-    }
-    value = locks_index_encode(&length, entries, snapshot->index_key,
-                               locks_nonce(op), op->pool);
-    if (length > LOCKS_STORE_VALUE_MAX) {
-        return APR_SUCCESS;
-    }
-    return harmless(locks_write(op, snapshot->index_key, value, length,
-                                snapshot->index_version));
-}
-
-/** Was this long ago, or by a clock that was far ahead? */
-static int is_stale(const locks_operation_t *op, apr_time_t written)
-{
-    apr_time_t age = locks_now(op) - written;
-
-    return age > LOCKS_RECORD_STALE || age < -LOCKS_RECORD_STALE;
-}
-
-/** Writes the index if this course's entry was due when the course was read,
- *  as it is before the first slots of a course are written. The clock is not
- *  asked again: the index that is written has to have been read. */
-static apr_status_t keep_index(locks_operation_t *op,
-                               locks_snapshot_t *snapshot)
-{
-    apr_status_t rv = APR_SUCCESS;
-
-    if (snapshot->index != NULL) {
-        rv = write_index(op, snapshot);
-        snapshot->slots.indexed = locks_now(op);
-    }
-    return rv;
-}
-
-static apr_status_t write_slots(locks_operation_t *op,
-                                locks_snapshot_t *snapshot)
-{
-    apr_size_t length;
-    const char *value;
-
-    snapshot->slots.written = locks_now(op);
-    value = locks_slots_encode(&length, &snapshot->slots, snapshot->slots_key,
-                               locks_nonce(op), op->pool);
-    if (length > LOCKS_STORE_VALUE_MAX) {
-        return LOCKS_EFULL;
-    }
-    return harmless(locks_write(op, snapshot->slots_key, value, length,
-                                snapshot->slots_version));
-}
-
-/* ---- Acquire ---- */
 
 /** One acquire. */
 typedef struct acquire_t {
@@ -265,8 +71,8 @@ static apr_status_t read_all(acquire_t *acquire)
         (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
         locks_snapshot_add_owners(snapshot, NULL, users);
     }
-    return locks_snapshot_read_leases(snapshot, users, required,
-                                      is_stale(op, snapshot->slots.indexed));
+    return locks_snapshot_read_leases(
+        snapshot, users, required, locks_is_stale(op, snapshot->slots.indexed));
 }
 
 /** Reads what a sweep needs and step 1 did not read. What cannot be read now
@@ -306,17 +112,17 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
     locks_lease_t lease = view->lease;
     apr_status_t rv = APR_SUCCESS;
 
-    if (is_stale(op, acquire->snapshot->slots.written)) {
-        rv = keep_index(op, acquire->snapshot);
+    if (locks_is_stale(op, acquire->snapshot->slots.written)) {
+        rv = locks_keep_index(op, acquire->snapshot);
         if (rv == APR_SUCCESS) {
-            rv = write_slots(op, acquire->snapshot);
+            rv = locks_write_slots(op, acquire->snapshot);
         }
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     lease.deadline = locks_now(op) + op->rules->ttl;
-    rv = harmless(write_lease(op, view, &lease));
+    rv = locks_write_harmless(locks_write_lease(op, view, &lease));
     op->deeds.is_renewal = rv == APR_SUCCESS;
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
@@ -325,7 +131,7 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
  *  replaced; the user's own lease is then read again, to write to it. */
 static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
 {
-    apr_status_t rv = fence(acquire->op, acquire->snapshot, slot);
+    apr_status_t rv = locks_fence(acquire->op, acquire->snapshot, slot);
     int own = strcmp(slot->owner, acquire->user) == 0;
 
     if (rv == APR_SUCCESS && own) {
@@ -341,36 +147,36 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
 {
     const locks_slot_t *slot =
         locks_snapshot_slot(acquire->snapshot, acquire->subject->resource);
-    slot_state_e state;
+    locks_slot_state_e state;
     int own;
 
     if (slot == NULL) {
         return APR_SUCCESS;
     }
     own = strcmp(slot->owner, acquire->user) == 0;
-    state =
-        slot_state(acquire->op, slot,
-                   &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
-                   acquire->subject->course, locks_now(acquire->op));
-    locks_tell(acquire->op,
-               "the slot of %s has the lock %" APR_UINT64_T_FMT
-               " of %s, which is %s",
-               slot->resource, slot->id, slot->owner, state_names[state]);
+    state = locks_slot_state(
+        acquire->op, slot,
+        &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
+        acquire->subject->course, locks_now(acquire->op));
+    locks_tell(
+        acquire->op,
+        "the slot of %s has the lock %" APR_UINT64_T_FMT " of %s, which is %s",
+        slot->resource, slot->id, slot->owner, locks_slot_state_names[state]);
     switch (state) {
-    case SLOT_LIVE:
+    case LOCKS_SLOT_LIVE:
         return own ? renew(acquire, lock) : LOCKS_EHELD;
-    case SLOT_GRACE:
+    case LOCKS_SLOT_GRACE:
         return own ? fence_slot(acquire, slot) : LOCKS_EHELD;
-    case SLOT_PENDING:
+    case LOCKS_SLOT_PENDING:
         if (slot->id != acquire->abandoned &&
-            is_worth_waiting_for(acquire->op, slot)) {
+            locks_slot_is_worth_waiting_for(acquire->op, slot)) {
             locks_pause_up_to(acquire->op, PENDING_PAUSE);
             return LOCKS_EAGAIN;
         }
         return fence_slot(acquire, slot);
-    case SLOT_EXPIRED:
+    case LOCKS_SLOT_EXPIRED:
         return fence_slot(acquire, slot);
-    case SLOT_DEAD:
+    case LOCKS_SLOT_DEAD:
         break;
     }
     return APR_SUCCESS;
@@ -386,7 +192,7 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
 {
     const locks_lease_view_t *view =
         locks_snapshot_lease(acquire->snapshot, slot->owner);
-    slot_state_e state;
+    locks_slot_state_e state;
     apr_status_t rv;
 
     if (view == NULL) {
@@ -396,19 +202,21 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
         return APR_SUCCESS;
     }
     *verdict = KEEP_UNCOUNTED;
-    state = slot_state(acquire->op, slot, &view->lease,
-                       acquire->subject->course, locks_now(acquire->op));
-    if (state == SLOT_DEAD) {
+    state = locks_slot_state(acquire->op, slot, &view->lease,
+                             acquire->subject->course, locks_now(acquire->op));
+    if (state == LOCKS_SLOT_DEAD) {
         *verdict = DROP;
-    } else if (state == SLOT_LIVE ||
-               (state == SLOT_PENDING && is_young(acquire->op, slot))) {
+    } else if (state == LOCKS_SLOT_LIVE ||
+               (state == LOCKS_SLOT_PENDING &&
+                locks_slot_is_young(acquire->op, slot))) {
         *verdict = KEEP_COUNTED;
-    } else if (state != SLOT_GRACE) {
+    } else if (state != LOCKS_SLOT_GRACE) {
         if (*fences == 0) {
-            *verdict = state == SLOT_PENDING ? KEEP_COUNTED : KEEP_UNCOUNTED;
+            *verdict =
+                state == LOCKS_SLOT_PENDING ? KEEP_COUNTED : KEEP_UNCOUNTED;
             return APR_SUCCESS;
         }
-        rv = fence(acquire->op, acquire->snapshot, slot);
+        rv = locks_fence(acquire->op, acquire->snapshot, slot);
         --*fences;
         *verdict = DROP;
         return rv;
@@ -421,10 +229,11 @@ static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
 static int is_own_dead(const acquire_t *acquire, const locks_slot_t *slot)
 {
     return strcmp(slot->owner, acquire->user) == 0 &&
-           slot_state(
+           locks_slot_state(
                acquire->op, slot,
                &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease,
-               acquire->subject->course, locks_now(acquire->op)) == SLOT_DEAD;
+               acquire->subject->course,
+               locks_now(acquire->op)) == LOCKS_SLOT_DEAD;
 }
 
 /** Does the user hold a live lock in this course? */
@@ -438,8 +247,8 @@ static int holds_here(const acquire_t *acquire)
             : locks_snapshot_slot(acquire->snapshot, lease->resource);
 
     return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
-           slot_state(acquire->op, slot, lease, acquire->subject->course,
-                      locks_now(acquire->op)) == SLOT_LIVE;
+           locks_slot_state(acquire->op, slot, lease, acquire->subject->course,
+                            locks_now(acquire->op)) == LOCKS_SLOT_LIVE;
 }
 
 /**
@@ -523,7 +332,7 @@ static apr_status_t write_new_slot(acquire_t *acquire, apr_uint64_t id)
     slot->resource = acquire->subject->resource;
     slot->owner = acquire->user;
     slots->last = id;
-    return write_slots(acquire->op, acquire->snapshot);
+    return locks_write_slots(acquire->op, acquire->snapshot);
 }
 
 /** Step 6: the grant and, in the same instant, the release of the lock that
@@ -545,7 +354,7 @@ static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
     lease.deadline = lease.granted + op->rules->ttl;
     op->deeds.is_move =
         view->lease.id != 0 && lease.granted < view->lease.deadline;
-    rv = momentous(op, write_lease(op, view, &lease));
+    rv = locks_write_momentous(op, locks_write_lease(op, view, &lease));
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
 
@@ -568,7 +377,7 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = keep_index(op, acquire->snapshot);
+    rv = locks_keep_index(op, acquire->snapshot);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -604,123 +413,6 @@ apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
     memset(lock, 0, sizeof(*lock));
     do {
         rv = try_acquire(&acquire, lock);
-    } while (locks_tries_again(op, started, &rv));
-    return rv;
-}
-
-/* ---- Release ---- */
-
-/** Reads the slots of these courses and finds the one with this ID.
- *  APR_NOTFOUND if there is none. */
-static apr_status_t find_slot(locks_operation_t *op,
-                              const apr_array_header_t *index, apr_uint64_t id,
-                              locks_slot_t *found, const char **course)
-{
-    apr_size_t courses = (apr_size_t)index->nelts;
-    locks_store_item_t *items =
-        apr_pcalloc(op->pool, (courses + 1) * sizeof(*items));
-    apr_size_t i;
-    int j;
-
-    for (i = 0; i < courses; i++) {
-        items[i].key = locks_slots_key(
-            op->rules->prefix, op->type,
-            APR_ARRAY_IDX(index, i, locks_index_entry_t).course, op->pool);
-    }
-    locks_read(op, items, courses);
-    for (i = 0; i < courses; i++) {
-        locks_version_t version;
-        locks_slots_t slots;
-        apr_status_t rv = locks_slots_view(op, &slots, &version, &items[i]);
-
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        for (j = 0; j < slots.entries->nelts; j++) {
-            *found = APR_ARRAY_IDX(slots.entries, j, locks_slot_t);
-            if (found->id == id) {
-                *course = APR_ARRAY_IDX(index, i, locks_index_entry_t).course;
-                return APR_SUCCESS;
-            }
-        }
-    }
-    return APR_NOTFOUND;
-}
-
-/** Looks for a lock that is not the user's, to tell whose it is: from the
- *  shard in its ID to courses, to slots, to its owner's lease. */
-static apr_status_t find_foreign(locks_operation_t *op, apr_uint64_t id,
-                                 const char *user,
-                                 const locks_store_item_t *index_item)
-{
-    locks_store_item_t item = {0};
-    apr_array_header_t *index;
-    locks_version_t version;
-    locks_lease_view_t view;
-    locks_slot_t slot;
-    const char *course;
-    apr_status_t rv = locks_index_view(op, &index, &version, index_item);
-
-    if (rv == APR_SUCCESS) {
-        rv = find_slot(op, index, id, &slot, &course);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    item.key =
-        locks_lease_key(op->rules->prefix, op->type, slot.owner, op->pool);
-    locks_read(op, &item, 1);
-    rv = locks_lease_view(op, &view, &item, slot.owner);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (slot_state(op, &slot, &view.lease, course, op->asked) != SLOT_LIVE) {
-        return APR_NOTFOUND;
-    }
-    /* The user's own lease has come back since it was read: a write of it was
-     * under way when the store lost it. */
-    return strcmp(slot.owner, user) == 0 ? LOCKS_EAGAIN : LOCKS_EFOREIGN;
-}
-
-/** One try. */
-static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
-                                const char *user)
-{
-    locks_store_item_t items[2] = {
-        {.key = locks_lease_key(op->rules->prefix, op->type, user, op->pool)},
-        {.key = locks_index_key(op->rules->prefix, op->type,
-                                (apr_byte_t)(id & 0xff), op->pool)}};
-    locks_lease_view_t view;
-    locks_lease_t lease;
-    apr_status_t rv;
-
-    locks_read(op, items, 2);
-    rv = locks_lease_view(op, &view, &items[0], user);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (view.lease.id != id) {
-        /* The user's last ID was the user's own, whatever became of it. */
-        return view.lease.last == id ? APR_NOTFOUND
-                                     : find_foreign(op, id, user, &items[1]);
-    }
-    if (op->asked >= view.lease.deadline) {
-        return APR_NOTFOUND;
-    }
-    lease = view.lease;
-    lease.id = 0;
-    lease.course = lease.resource = "";
-    return momentous(op, write_lease(op, &view, &lease));
-}
-
-apr_status_t locks_release(locks_operation_t *op, apr_uint64_t id,
-                           const char *user)
-{
-    apr_time_t started = locks_ticks(op);
-    apr_status_t rv;
-
-    do {
-        rv = try_release(op, id, user);
     } while (locks_tries_again(op, started, &rv));
     return rv;
 }
