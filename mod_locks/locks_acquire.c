@@ -3,6 +3,7 @@
  * description. */
 #include "locks_protocol.h"
 
+#include "locks_renew.h"
 #include "locks_slot.h"
 #include "locks_write.h"
 
@@ -20,6 +21,7 @@ typedef struct acquire_t {
     locks_operation_t *op;
     const locks_subject_t *subject;
     const char *user;
+    const locks_terms_t *terms;
     locks_snapshot_t *snapshot;
     /** The slot that an earlier try wrote and did not come to grant. */
     apr_uint64_t abandoned;
@@ -86,47 +88,6 @@ static void read_for_sweep(const acquire_t *acquire)
     locks_snapshot_read_leases(acquire->snapshot, users, 0, 0);
 }
 
-/** What to tell the user of a lock that was granted or renewed. */
-static apr_status_t granted(const acquire_t *acquire, locks_lock_t *lock,
-                            const locks_lease_t *lease)
-{
-    lock->id = lease->id;
-    lock->subject = *acquire->subject;
-    lock->owner = acquire->user;
-    lock->granted = lease->granted;
-    lock->deadline = lease->deadline;
-    if (locks_expires_in(lock, locks_now(acquire->op)) <= 0) {
-        acquire->op->why = "the lease ran out while it was being granted: "
-                           "LocksTTL is too short for this store";
-        return LOCKS_EUNAVAILABLE;
-    }
-    return APR_SUCCESS;
-}
-
-/** Step 2, the user's own live lock: a new deadline for the same lock. */
-static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
-{
-    locks_operation_t *op = acquire->op;
-    const locks_lease_view_t *view =
-        locks_snapshot_lease(acquire->snapshot, acquire->user);
-    locks_lease_t lease = view->lease;
-    apr_status_t rv = APR_SUCCESS;
-
-    if (locks_is_stale(op, acquire->snapshot->slots.written)) {
-        rv = locks_keep_index(op, acquire->snapshot);
-        if (rv == APR_SUCCESS) {
-            rv = locks_write_slots(op, acquire->snapshot);
-        }
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    lease.deadline = locks_now(op) + op->rules->ttl;
-    rv = locks_write_harmless(locks_write_lease(op, view, &lease));
-    op->deeds.is_renewal = rv == APR_SUCCESS;
-    return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
-}
-
 /** Step 3: a slot that is pending or expired is fenced before it is
  *  replaced; the user's own lease is then read again, to write to it. */
 static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
@@ -139,6 +100,22 @@ static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
     }
     acquire->op->deeds.is_takeover |= rv == APR_SUCCESS && !own;
     return rv;
+}
+
+/** Step 2, the user's own live lock: a new deadline for the same lock, unless
+ *  another window has it. Taken from that, the slot is replaced as it stands,
+ *  so that nobody else can step in between, and the lock gets a new ID, so
+ *  that the other window's is worth nothing. */
+static apr_status_t keep_own(acquire_t *acquire, locks_lock_t *lock)
+{
+    const locks_lease_view_t *view =
+        locks_snapshot_lease(acquire->snapshot, acquire->user);
+
+    if (!locks_is_other_window(&view->lease, acquire->terms)) {
+        return locks_renew_lease(acquire->op, acquire->snapshot, view,
+                                 acquire->terms, lock);
+    }
+    return acquire->terms->takes_over ? APR_SUCCESS : LOCKS_EOTHERWINDOW;
 }
 
 /** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
@@ -164,7 +141,7 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
         slot->resource, slot->id, slot->owner, locks_slot_state_names[state]);
     switch (state) {
     case LOCKS_SLOT_LIVE:
-        return own ? renew(acquire, lock) : LOCKS_EHELD;
+        return own ? keep_own(acquire, lock) : LOCKS_EHELD;
     case LOCKS_SLOT_GRACE:
         return own ? fence_slot(acquire, slot) : LOCKS_EHELD;
     case LOCKS_SLOT_PENDING:
@@ -346,16 +323,17 @@ static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
                            .granted = locks_now(op),
                            .course = acquire->subject->course,
                            .resource = acquire->subject->resource,
-                           .owner = acquire->user};
+                           .owner = acquire->user,
+                           .client = acquire->terms->client};
     const locks_lease_view_t *view =
         locks_snapshot_lease(acquire->snapshot, acquire->user);
     apr_status_t rv;
 
-    lease.deadline = lease.granted + op->rules->ttl;
+    lease.deadline = lease.granted + locks_terms_ttl(op, acquire->terms);
     op->deeds.is_move =
         view->lease.id != 0 && lease.granted < view->lease.deadline;
     rv = locks_write_momentous(op, locks_write_lease(op, view, &lease));
-    return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
+    return rv == APR_SUCCESS ? locks_granted(op, lock, &lease) : rv;
 }
 
 /** One try, steps 1 to 6. */
@@ -397,16 +375,19 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (locks_ticks(op) - slot_written > op->rules->ttl / GRANT_FRACTION) {
+    if (locks_ticks(op) - slot_written >
+        locks_terms_ttl(op, acquire->terms) / GRANT_FRACTION) {
         return LOCKS_EAGAIN;
     }
     return grant(acquire, id, lock);
 }
 
 apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
-                           const locks_subject_t *subject, const char *user)
+                           const locks_subject_t *subject, const char *user,
+                           const locks_terms_t *terms)
 {
-    acquire_t acquire = {.op = op, .subject = subject, .user = user};
+    acquire_t acquire = {
+        .op = op, .subject = subject, .user = user, .terms = terms};
     apr_time_t started = locks_ticks(op);
     apr_status_t rv;
 

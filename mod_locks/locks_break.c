@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "locks_break.h"
 
-#include "locks_protocol.h"
-#include "locks_snapshot.h"
+#include "locks_find.h"
 
 #include <string.h>
 
@@ -27,13 +26,7 @@ apr_status_t locks_break_find(locks_operation_t *op, locks_lock_t *lock,
     if (view.lease.id == 0 || op->asked >= view.lease.deadline) {
         return APR_NOTFOUND;
     }
-    lock->id = view.lease.id;
-    lock->subject.type = op->type;
-    lock->subject.course = view.lease.course;
-    lock->subject.resource = view.lease.resource;
-    lock->owner = owner;
-    lock->granted = view.lease.granted;
-    lock->deadline = view.lease.deadline;
+    locks_lock_of(op, lock, &view.lease);
     return APR_SUCCESS;
 }
 

@@ -2,10 +2,19 @@
 /* Listing a course's locks, and looking at some of them. */
 #include "locks_protocol.h"
 
-#include "locks_snapshot.h"
+#include "locks_find.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/** Is this the slot of the lock that the lease is about? Or of the one that
+ * will come after it on the same resource: its owner takes it from another
+ * window, and holds the earlier lock until then. */
+static int is_slot_of(const locks_slot_t *slot, const locks_lease_t *lease)
+{
+    return strcmp(lease->resource, slot->resource) == 0 &&
+           (lease->id == slot->id || slot->id > lease->last);
+}
 
 /** Is this lease on the course, and was it not past its deadline? */
 static int is_current(const locks_snapshot_t *snapshot,
@@ -58,20 +67,6 @@ static int is_torn(const locks_operation_t *op, const apr_array_header_t *locks)
     return 0;
 }
 
-static void add_lock(const locks_operation_t *op, apr_array_header_t *found,
-                     const locks_lease_t *lease)
-{
-    locks_lock_t *lock = apr_array_push(found);
-
-    lock->id = lease->id;
-    lock->subject.type = op->type;
-    lock->subject.course = lease->course;
-    lock->subject.resource = lease->resource;
-    lock->owner = lease->owner;
-    lock->granted = lease->granted;
-    lock->deadline = lease->deadline;
-}
-
 /**
  * The slots say where to look, the leases say what is. A lease on an ID that
  * the slots have seen is active if it stands in them; one that is newer than
@@ -93,9 +88,9 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
             locks_snapshot_lease(snapshot, slot->owner);
 
         if (locks_is_wanted(resources, slot->resource) &&
-            view->lease.id == slot->id && is_current(snapshot, &view->lease) &&
-            strcmp(view->lease.resource, slot->resource) == 0) {
-            add_lock(op, found, &view->lease);
+            is_slot_of(slot, &view->lease) &&
+            is_current(snapshot, &view->lease)) {
+            locks_lock_of(op, apr_array_push(found), &view->lease);
         }
     }
     for (index = apr_hash_first(op->pool, snapshot->leases); index != NULL;
@@ -105,7 +100,7 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
         if (view->lease.id > snapshot->slots.last &&
             is_current(snapshot, &view->lease) &&
             locks_is_wanted(resources, view->lease.resource)) {
-            add_lock(op, found, &view->lease);
+            locks_lock_of(op, apr_array_push(found), &view->lease);
         }
     }
     qsort(found->elts, (size_t)found->nelts, sizeof(locks_lock_t), compare_ids);

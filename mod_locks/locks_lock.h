@@ -40,6 +40,9 @@ typedef struct locks_lock_t {
     apr_uint64_t id;
     locks_subject_t subject;
     const char *owner;
+    /** Which of the owner's windows holds it, in the client's words; "" if that
+     *  was not said. */
+    const char *client;
     /** When it was granted, and when it releases itself. */
     apr_time_t granted;
     apr_time_t deadline;

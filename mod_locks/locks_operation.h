@@ -20,6 +20,8 @@
  */
 /** Another user's lock is in the way. */
 #define LOCKS_EHELD (APR_OS_START_USERERR + 7321)
+/** The user's own lock, held by another window. */
+#define LOCKS_EOTHERWINDOW (APR_OS_START_USERERR + 7327)
 /** The course has as many locks as it may have. */
 #define LOCKS_EFULL (APR_OS_START_USERERR + 7322)
 /** The lock is another user's. */

@@ -28,14 +28,54 @@
 /** How long a pending slot is left alone, for its owner to finish. */
 #define LOCKS_PENDING_GRACE apr_time_from_msec(50)
 
+/** What a user wants of a lock beside its subject. */
+typedef struct locks_terms_t {
+    /** How long the lease is to be; 0 for as long as the rules say. */
+    apr_interval_time_t ttl;
+    /** Which of the user's windows asks, in the client's words; "" if that is
+     *  not said. */
+    const char *client;
+    /** May the lock be taken from another of the user's windows? */
+    int takes_over;
+} locks_terms_t;
+
+/** Nothing in particular. */
+extern const locks_terms_t locks_usual_terms;
+
 /**
  * Takes a lock for a user, or renews the one that the user holds there. A
  * new grant releases the user's other lock of the type in the same instant.
- * @param lock set to the lock; subject and owner refer to the arguments
- * @return APR_SUCCESS, LOCKS_EHELD, LOCKS_EFULL, LOCKS_EUNAVAILABLE
+ * @param lock set to the lock; its texts live as long as the arguments and the
+ *             operation's pool
+ * @return APR_SUCCESS, LOCKS_EHELD, LOCKS_EOTHERWINDOW, LOCKS_EFULL,
+ *         LOCKS_EUNAVAILABLE
  */
 apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
-                           const locks_subject_t *subject, const char *user);
+                           const locks_subject_t *subject, const char *user,
+                           const locks_terms_t *terms);
+
+/**
+ * Renews a lock that the user holds. It is never taken anew.
+ * @param lock set to the lock
+ * @return APR_SUCCESS; APR_NOTFOUND if no active lock has this ID;
+ *         LOCKS_EFOREIGN if another user's has; LOCKS_EOTHERWINDOW;
+ *         LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_renew(locks_operation_t *op, locks_lock_t *lock,
+                         apr_uint64_t id, const char *user,
+                         const locks_terms_t *terms);
+
+/**
+ * Finds an active lock.
+ * @param lock set to the lock
+ * @param time set to the moment that its remaining time counts from
+ * @param id   of the lock; 0 for whichever the user has
+ * @param user who asks; NULL for nobody that could hold a lock
+ * @return APR_SUCCESS if it is the user's own; LOCKS_EFOREIGN if it is
+ *         another's; APR_NOTFOUND; LOCKS_EUNAVAILABLE
+ */
+apr_status_t locks_find(locks_operation_t *op, locks_lock_t *lock,
+                        apr_time_t *time, apr_uint64_t id, const char *user);
 
 /**
  * Gives a lock back.

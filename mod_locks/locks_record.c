@@ -77,7 +77,8 @@ const char *locks_lease_encode(apr_size_t *length, const locks_lease_t *lease,
 
     put_header(&writer, KIND_LEASE, key, nonce,
                (apr_size_t)4 * 8 + string_size(lease->course) +
-                   string_size(lease->resource) + string_size(lease->owner),
+                   string_size(lease->resource) + string_size(lease->owner) +
+                   string_size(lease->client),
                pool);
     put_integer(&writer, lease->id, 8);
     put_integer(&writer, lease->last, 8);
@@ -86,6 +87,7 @@ const char *locks_lease_encode(apr_size_t *length, const locks_lease_t *lease,
     put_string(&writer, lease->course);
     put_string(&writer, lease->resource);
     put_string(&writer, lease->owner);
+    put_string(&writer, lease->client);
     return finish(&writer, length);
 }
 
@@ -336,6 +338,8 @@ apr_status_t locks_lease_decode(locks_lease_t *lease, const char *value,
     lease->course = get_string(&reader);
     lease->resource = get_string(&reader);
     lease->owner = get_string(&reader);
+    /* Records of earlier versions end here. */
+    lease->client = reader.next < reader.end ? get_string(&reader) : "";
     if (lease->id > lease->last || *lease->owner == '\0' ||
         (lease->id != 0 &&
          (*lease->course == '\0' || *lease->resource == '\0'))) {

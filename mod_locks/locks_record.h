@@ -57,6 +57,9 @@ typedef struct locks_lease_t {
     const char *resource;
     /** The user. */
     const char *owner;
+    /** Which of the user's windows holds it, in the client's words; "" if that
+     *  was not said. */
+    const char *client;
 } locks_lease_t;
 
 /** Where to look for the lock of one resource. */

@@ -31,7 +31,7 @@ apr_status_t locks_lease_view(locks_operation_t *op, locks_lease_view_t *view,
 
     view->key = item->key;
     memset(&view->lease, 0, sizeof(view->lease));
-    view->lease.course = view->lease.resource = "";
+    view->lease.course = view->lease.resource = view->lease.client = "";
     view->lease.owner = user;
     if (rv != APR_SUCCESS || !view->version.present) {
         return rv;

@@ -41,7 +41,7 @@ apr_status_t locks_fence(locks_operation_t *op, locks_snapshot_t *snapshot,
 
     if (lease.id == slot->id) {
         lease.id = 0;
-        lease.course = lease.resource = "";
+        lease.course = lease.resource = lease.client = "";
     }
     if (lease.last < slot->id) {
         lease.last = slot->id;

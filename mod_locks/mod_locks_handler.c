@@ -139,8 +139,8 @@ static int acquire(locks_exchange_t *exchange, const locks_subject_t *subject)
     locks_lock_t lock;
     apr_time_t now;
 
-    switch (
-        locks_acquire(exchange->op, &lock, subject, exchange->caller.user)) {
+    switch (locks_acquire(exchange->op, &lock, subject, exchange->caller.user,
+                          &locks_usual_terms)) {
     case APR_SUCCESS:
         break;
     case LOCKS_EHELD:

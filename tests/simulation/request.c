@@ -52,7 +52,8 @@ static void acquire(request_t *request, locks_operation_t *op)
     locks_ahead_slots(op, subject.course);
     locks_ahead_read(op);
     request->result = locks_acquire(op, &request->lock, &subject,
-                                    user_names[request->what.user]);
+                                    user_names[request->what.user],
+                                    &locks_usual_terms);
 }
 
 static void list(request_t *request, locks_operation_t *op)

@@ -88,7 +88,7 @@ static apr_status_t acquire(world_t *world, const char *user,
         locks_ahead_slots(op, course);
         locks_ahead_read(op);
     }
-    rv = locks_acquire(op, &lock, &subject, user);
+    rv = locks_acquire(op, &lock, &subject, user, &locks_usual_terms);
     world->lock = lock;
     end(world, op);
     return rv;

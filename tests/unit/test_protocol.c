@@ -444,7 +444,8 @@ START_TEST(ids_never_pass_their_largest)
                            .last = LOCKS_ID_MAX,
                            .course = "",
                            .resource = "",
-                           .owner = "ann"};
+                           .owner = "ann",
+                           .client = ""};
     const char *key = locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool);
     apr_size_t length;
     const char *value = locks_lease_encode(&length, &lease, key, 1, pool);

@@ -317,7 +317,8 @@ static void assert_no_lock(const char *course, const char *resource,
                                .deadline = world->now + WORLD_TTL,
                                .course = course,
                                .resource = resource,
-                               .owner = "ann"});
+                               .owner = "ann",
+                               .client = ""});
     assert_complete("course1/g2=ben course2/g3=cid");
 }
 
@@ -337,7 +338,8 @@ START_TEST(a_lease_that_slots_do_not_bear_out_is_not_listed)
                                .deadline = world->now + WORLD_TTL,
                                .course = "course1",
                                .resource = "g1",
-                               .owner = "ann"});
+                               .owner = "ann",
+                               .client = ""});
     assert_complete("course1/g2=ben course2/g3=cid");
 }
 END_TEST
@@ -612,7 +614,8 @@ static void fill_course(const char *course, int first, int count)
                                    .deadline = world->now + WORLD_TTL,
                                    .course = course,
                                    .resource = slot->resource,
-                                   .owner = slot->owner});
+                                   .owner = slot->owner,
+                                   .client = ""});
     }
     put_slots(course, slots, (apr_uint64_t)(first + count));
 }
@@ -766,7 +769,7 @@ END_TEST
 START_TEST(an_id_that_is_anothers_lease_is_a_gap)
 {
     locks_lease_t lease = {
-        .course = "course1", .resource = "g1", .owner = "ben"};
+        .course = "course1", .resource = "g1", .owner = "ben", .client = ""};
     apr_size_t length;
     const char *value;
 

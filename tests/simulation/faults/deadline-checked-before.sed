@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # fault: the deadline of a grant is checked by the time before it
-# file: mod_locks/locks_acquire.c
+# file: mod_locks/locks_renew.c
 # scenario: renewal, expiry and takeover
-/^static apr_status_t granted(/,/^}/s/locks_now(acquire->op)/acquire->op->asked/
+/^apr_status_t locks_granted(/,/^}/s/locks_now(op)/op->asked/

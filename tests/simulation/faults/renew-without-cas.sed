@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # fault: a renewal overwrites whatever the lease is by now
-# file: mod_locks/locks_acquire.c
+# file: mod_locks/locks_renew.c
 # scenario: renewal, expiry and takeover
-/^static apr_status_t renew(/,/^}/{
-s/const locks_lease_view_t \*view =/locks_lease_view_t *view =/
-s/lease.deadline = locks_now(op) + op->rules->ttl;/&\
+/^apr_status_t locks_renew_lease(/,/^}/s/lease.deadline = locks_now(op) + locks_terms_ttl(op, terms);/&\
     {\
+        locks_lease_view_t *now = (locks_lease_view_t *)view;\
         locks_store_item_t item = {.key = view->key};\
 \
         op->store->provider->fetch(op->store, \&item, 1, LOCKS_STORE_ORDINARY);\
-        view->version.present = item.status == LOCKS_STORE_DONE;\
-        view->version.cas = item.cas;\
+        now->version.present = item.status == LOCKS_STORE_DONE;\
+        now->version.cas = item.cas;\
     }/
-}
