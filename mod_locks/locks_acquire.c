@@ -3,6 +3,7 @@
  * description. */
 #include "locks_protocol.h"
 
+#include "locks_find.h"
 #include "locks_renew.h"
 #include "locks_slot.h"
 #include "locks_write.h"
@@ -118,6 +119,15 @@ static apr_status_t keep_own(acquire_t *acquire, locks_lock_t *lock)
     return acquire->terms->takes_over ? APR_SUCCESS : LOCKS_EOTHERWINDOW;
 }
 
+/** Step 2, another user's lock: it is in the way. */
+static apr_status_t held(const acquire_t *acquire, locks_lock_t *lock,
+                         const locks_slot_t *slot)
+{
+    locks_lock_of(acquire->op, lock,
+                  &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease);
+    return LOCKS_EHELD;
+}
+
 /** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
  *  own was renewed, otherwise with the resource free to take. */
 static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
@@ -141,9 +151,9 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
         slot->resource, slot->id, slot->owner, locks_slot_state_names[state]);
     switch (state) {
     case LOCKS_SLOT_LIVE:
-        return own ? keep_own(acquire, lock) : LOCKS_EHELD;
+        return own ? keep_own(acquire, lock) : held(acquire, lock, slot);
     case LOCKS_SLOT_GRACE:
-        return own ? fence_slot(acquire, slot) : LOCKS_EHELD;
+        return own ? fence_slot(acquire, slot) : held(acquire, lock, slot);
     case LOCKS_SLOT_PENDING:
         if (slot->id != acquire->abandoned &&
             locks_slot_is_worth_waiting_for(acquire->op, slot)) {
@@ -332,6 +342,7 @@ static apr_status_t grant(acquire_t *acquire, apr_uint64_t id,
     lease.deadline = lease.granted + locks_terms_ttl(op, acquire->terms);
     op->deeds.is_move =
         view->lease.id != 0 && lease.granted < view->lease.deadline;
+    op->deeds.left = op->deeds.is_move ? view->lease.course : NULL;
     rv = locks_write_momentous(op, locks_write_lease(op, view, &lease));
     return rv == APR_SUCCESS ? locks_granted(op, lock, &lease) : rv;
 }

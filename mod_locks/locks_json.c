@@ -44,9 +44,8 @@ static locks_json_t value_of(const struct json_object *node)
         json.kind = LOCKS_JSON_INTEGER;
         break;
     case json_type_boolean:
-        if (json_object_get_boolean(node)) {
-            json.kind = LOCKS_JSON_TRUE;
-        }
+        json.kind =
+            json_object_get_boolean(node) ? LOCKS_JSON_TRUE : LOCKS_JSON_FALSE;
         break;
     default:
         break;
@@ -128,6 +127,11 @@ const char *locks_json_text(locks_json_t string, apr_pool_t *pool)
     const char *bytes = locks_json_string(&length, string);
 
     return locks_utf8_repair(bytes, length, pool);
+}
+
+apr_int64_t locks_json_integer(locks_json_t integer)
+{
+    return json_object_get_int64(integer.node);
 }
 
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool)

@@ -22,6 +22,7 @@ typedef enum {
      *  without a sign. */
     LOCKS_JSON_INTEGER,
     LOCKS_JSON_TRUE,
+    LOCKS_JSON_FALSE,
     /** Anything else. */
     LOCKS_JSON_OTHER
 } locks_json_kind_e;
@@ -55,6 +56,9 @@ const char *locks_json_string(apr_size_t *length, locks_json_t string);
 
 /** A string as a C string: U+0000 becomes U+FFFD. */
 const char *locks_json_text(locks_json_t string, apr_pool_t *pool);
+
+/** An integer; the nearest one where it does not fit. */
+apr_int64_t locks_json_integer(locks_json_t integer);
 
 /** An integer's decimal form. */
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool);

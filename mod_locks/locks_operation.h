@@ -45,6 +45,10 @@ typedef struct locks_rules_t {
     apr_interval_time_t ttl;
     /** How far hosts' clocks may differ. */
     apr_interval_time_t skew;
+    /** The shortest and the longest lease that a client may ask for; the same
+     *  if it may not. */
+    apr_interval_time_t ttl_min;
+    apr_interval_time_t ttl_max;
     /** The most locks in one course. */
     int max_per_course;
 } locks_rules_t;
@@ -62,6 +66,9 @@ typedef struct locks_deeds_t {
     int is_renewal;
     int is_move;
     int is_takeover;
+    /** The course of the lock that was released, or was by a move; NULL if
+     *  there was none. */
+    const char *left;
 } locks_deeds_t;
 
 /** An operation. Used by one thread. */

@@ -42,11 +42,15 @@ typedef struct locks_terms_t {
 /** Nothing in particular. */
 extern const locks_terms_t locks_usual_terms;
 
+/** Says whether something may be done in a course. */
+typedef apr_status_t locks_permits_fn(void *baton, const char *course);
+
 /**
  * Takes a lock for a user, or renews the one that the user holds there. A
  * new grant releases the user's other lock of the type in the same instant.
- * @param lock set to the lock; its texts live as long as the arguments and the
- *             operation's pool
+ * @param lock set to the lock, or, after LOCKS_EHELD, to the one that is in the
+ *             way; its texts live as long as the arguments and the operation's
+ *             pool
  * @return APR_SUCCESS, LOCKS_EHELD, LOCKS_EOTHERWINDOW, LOCKS_EFULL,
  *         LOCKS_EUNAVAILABLE
  */
@@ -56,14 +60,18 @@ apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
 
 /**
  * Renews a lock that the user holds. It is never taken anew.
- * @param lock set to the lock
+ * @param lock    set to the lock
+ * @param permits asked whether the user may still, once it is known which
+ *                course the lock is in; whatever else than APR_SUCCESS it
+ *                returns is the result
  * @return APR_SUCCESS; APR_NOTFOUND if no active lock has this ID;
  *         LOCKS_EFOREIGN if another user's has; LOCKS_EOTHERWINDOW;
  *         LOCKS_EUNAVAILABLE
  */
 apr_status_t locks_renew(locks_operation_t *op, locks_lock_t *lock,
                          apr_uint64_t id, const char *user,
-                         const locks_terms_t *terms);
+                         const locks_terms_t *terms, locks_permits_fn *permits,
+                         void *baton);
 
 /**
  * Finds an active lock.

@@ -25,13 +25,46 @@ static apr_status_t decode(const char **decoded, const char *text,
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
 }
 
-static int is_course_parameter(const char *name, apr_size_t length,
-                               apr_pool_t *pool)
+/** Does a part of a query string say this? */
+static int says(const char *part, apr_size_t length, const char *text,
+                apr_pool_t *pool)
 {
     const char *decoded;
 
-    return decode(&decoded, name, length, pool) == APR_SUCCESS &&
-           !strcmp(decoded, COURSE_PARAMETER);
+    return decode(&decoded, part, length, pool) == APR_SUCCESS &&
+           !strcmp(decoded, text);
+}
+
+/** The first parameter of this name, from its name on; NULL if there is none.
+ */
+static const char *find_parameter(const char *query, const char *name,
+                                  apr_pool_t *pool)
+{
+    while (query && *query) {
+        if (says(query, strcspn(query, "=&"), name, pool)) {
+            return query;
+        }
+        query += strcspn(query, "&");
+        query += *query == '&';
+    }
+    return NULL;
+}
+
+int locks_request_is_own(const char *query, apr_pool_t *pool)
+{
+    const char *found = find_parameter(query, "ownerId", pool);
+
+    if (!found) {
+        return 0;
+    }
+    found += strcspn(found, "=&");
+    found += *found == '=';
+    return says(found, strcspn(found, "&"), "me", pool);
+}
+
+int locks_request_names_course(const char *query, apr_pool_t *pool)
+{
+    return find_parameter(query, COURSE_PARAMETER, pool) != NULL;
 }
 
 static const char *read_value(const char **course_key, const char *value,
@@ -60,22 +93,18 @@ static const char *read_value(const char **course_key, const char *value,
 const char *locks_request_parse_query(const char **course_key,
                                       const char *query, apr_pool_t *pool)
 {
-    const char *found = NULL;
+    const char *found;
 
     *course_key = NULL;
-    while (query && *query) {
-        if (is_course_parameter(query, strcspn(query, "=&"), pool)) {
-            if (found) {
-                return COURSE_PARAMETER " must be given once only";
-            }
-            found = query + strcspn(query, "=&");
-        }
-        query += strcspn(query, "&");
-        query += *query == '&';
+    found = find_parameter(query, COURSE_PARAMETER, pool);
+    if (found &&
+        find_parameter(found + strcspn(found, "&"), COURSE_PARAMETER, pool)) {
+        return COURSE_PARAMETER " must be given once only";
     }
     if (!found) {
         return COURSE_PARAMETER " is missing";
     }
+    found += strcspn(found, "=&");
     found += *found == '=';
     return read_value(course_key, found, strcspn(found, "&"), pool);
 }

@@ -17,6 +17,7 @@ static apr_status_t try_release(locks_operation_t *op, apr_uint64_t id,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    op->deeds.left = view.lease.course;
     lease = view.lease;
     lease.id = 0;
     lease.course = lease.resource = lease.client = "";

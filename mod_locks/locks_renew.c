@@ -60,35 +60,56 @@ apr_status_t locks_renew_lease(locks_operation_t *op,
     return rv == APR_SUCCESS ? locks_granted(op, lock, &lease) : rv;
 }
 
+/** One renewal by ID. */
+typedef struct renewal_t {
+    apr_uint64_t id;
+    const char *user;
+    const locks_terms_t *terms;
+    locks_permits_fn *permits;
+    void *baton;
+    /** Was it asked already? An answer serves for all tries. */
+    int is_permitted;
+} renewal_t;
+
 /** One try. */
 static apr_status_t try_renew(locks_operation_t *op, locks_lock_t *lock,
-                              apr_uint64_t id, const char *user,
-                              const locks_terms_t *terms)
+                              renewal_t *renewal)
 {
     locks_snapshot_t *snapshot;
     locks_lease_view_t view;
     locks_lock_t foreign;
-    apr_status_t rv = locks_find_own(op, &view, &foreign, &snapshot, id, user);
+    apr_status_t rv = locks_find_own(op, &view, &foreign, &snapshot,
+                                     renewal->id, renewal->user);
 
+    if (rv == APR_SUCCESS && !renewal->is_permitted) {
+        rv = renewal->permits(renewal->baton, view.lease.course);
+        renewal->is_permitted = rv == APR_SUCCESS;
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (locks_is_other_window(&view.lease, terms)) {
+    if (locks_is_other_window(&view.lease, renewal->terms)) {
         return LOCKS_EOTHERWINDOW;
     }
-    return locks_renew_lease(op, snapshot, &view, terms, lock);
+    return locks_renew_lease(op, snapshot, &view, renewal->terms, lock);
 }
 
 apr_status_t locks_renew(locks_operation_t *op, locks_lock_t *lock,
                          apr_uint64_t id, const char *user,
-                         const locks_terms_t *terms)
+                         const locks_terms_t *terms, locks_permits_fn *permits,
+                         void *baton)
 {
+    renewal_t renewal = {.id = id,
+                         .user = user,
+                         .terms = terms,
+                         .permits = permits,
+                         .baton = baton};
     apr_time_t started = locks_ticks(op);
     apr_status_t rv;
 
     memset(lock, 0, sizeof(*lock));
     do {
-        rv = try_renew(op, lock, id, user, terms);
+        rv = try_renew(op, lock, &renewal);
     } while (locks_tries_again(op, started, &rv));
     return rv;
 }

@@ -24,4 +24,15 @@ const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
 const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,
                              apr_pool_t *pool);
 
+/** A text that differs for different sets of locks, in quotes: a strong ETag
+ *  (RFC 9110, section 8.8.3) of their list. It stays the same while they run.
+ */
+const char *locks_reply_etag(const apr_array_header_t *locks,
+                             const char *course, apr_pool_t *pool);
+
+/** An error that names the lock which is in the way. */
+const char *locks_reply_refusal(int status, const char *message,
+                                const locks_lock_t *lock, apr_time_t now,
+                                apr_pool_t *pool);
+
 #endif

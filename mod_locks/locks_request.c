@@ -111,23 +111,104 @@ static const char *read_subject(locks_request_t *request, locks_json_t json,
     return error;
 }
 
+/** Reads how long the lease is to be. Nothing and less are the shortest. */
+static void read_expires_in(locks_wish_t *wish, locks_json_t json)
+{
+    if (json.kind == LOCKS_JSON_INTEGER) {
+        apr_int64_t number = locks_json_integer(json);
+
+        wish->expires_in = number > 0 ? number : 1;
+    } else if (json.kind != LOCKS_JSON_ABSENT) {
+        wish->expires_in_wrong = "expiresIn must be an integer";
+    }
+}
+
+static const char *read_client(const char **client, locks_json_t json,
+                               apr_pool_t *pool)
+{
+    apr_size_t length;
+    const char *text;
+
+    *client = "";
+    if (json.kind == LOCKS_JSON_ABSENT) {
+        return NULL;
+    }
+    if (json.kind != LOCKS_JSON_STRING) {
+        return "clientId must be a string";
+    }
+    text = locks_json_string(&length, json);
+    if (length == 0) {
+        return "clientId must not be empty";
+    }
+    if (length > LOCKS_CLIENT_ID_MAX) {
+        return apr_psprintf(pool, "clientId must not be longer than %d bytes",
+                            LOCKS_CLIENT_ID_MAX);
+    }
+    if (length != strlen(text) || !locks_resource_id_valid(text)) {
+        return "clientId must not have control characters";
+    }
+    *client = text;
+    return NULL;
+}
+
+static const char *read_wish(locks_wish_t *wish, locks_json_t json,
+                             apr_pool_t *pool)
+{
+    locks_json_t takes_over = locks_json_member(json, "takeOver");
+
+    read_expires_in(wish, locks_json_member(json, "expiresIn"));
+    wish->takes_over = takes_over.kind == LOCKS_JSON_TRUE;
+    if (takes_over.kind != LOCKS_JSON_TRUE &&
+        takes_over.kind != LOCKS_JSON_FALSE &&
+        takes_over.kind != LOCKS_JSON_ABSENT) {
+        return "takeOver must be true or false";
+    }
+    return read_client(&wish->client, locks_json_member(json, "clientId"),
+                       pool);
+}
+
+/** Parses a body that has to be an object. */
+static const char *parse_object(locks_json_t *json, const char *body,
+                                apr_size_t length, apr_pool_t *pool)
+{
+    const char *error =
+        locks_json_parse(json, body, length, LOCKS_JSON_LEVELS_MAX, pool);
+
+    return error == NULL && json->kind != LOCKS_JSON_OBJECT
+               ? "The request must be a JSON object"
+               : error;
+}
+
+const char *locks_request_parse_wish(locks_wish_t *wish, const char *body,
+                                     apr_size_t length, apr_pool_t *pool)
+{
+    locks_json_t json;
+    const char *error;
+
+    *wish = (locks_wish_t){.client = ""};
+    if (length == 0) {
+        return NULL;
+    }
+    error = parse_object(&json, body, length, pool);
+    return error == NULL ? read_wish(wish, json, pool) : error;
+}
+
 const char *locks_request_parse_body(locks_request_t *request, const char *body,
                                      apr_size_t length, apr_pool_t *pool)
 {
     locks_json_t json;
-    const char *error =
-        locks_json_parse(&json, body, length, LOCKS_JSON_LEVELS_MAX, pool);
+    const char *error = parse_object(&json, body, length, pool);
 
     *request = (locks_request_t){.type = NULL};
-    if (!error && json.kind != LOCKS_JSON_OBJECT) {
-        error = "The request must be a JSON object";
-    }
     if (!error) {
         error =
             read_type(&request->type, locks_json_member(json, "type"), pool);
     }
     if (!error) {
         error = read_subject(request, locks_json_member(json, "subject"), pool);
+    }
+    if (!error) {
+        error = read_wish(&request->wish, json, pool);
     }
     return error;
 }

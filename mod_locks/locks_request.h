@@ -27,6 +27,20 @@
 /** The longest SID. */
 #define LOCKS_SID_MAX 128
 
+/** The longest client ID in bytes. */
+#define LOCKS_CLIENT_ID_MAX 64
+
+/** What a request wants of a lock beside its subject. */
+typedef struct locks_wish_t {
+    /** The lease in milliseconds; 0 if it is not said. */
+    apr_int64_t expires_in;
+    /** Why the lease that is asked for is none, where anyone cares; or NULL. */
+    const char *expires_in_wrong;
+    /** Which of the user's windows asks; "" if it is not said. */
+    const char *client;
+    int takes_over;
+} locks_wish_t;
+
 /** A lock request whose form is right; what it names may not exist. */
 typedef struct locks_request_t {
     const locks_type_t *type;
@@ -35,7 +49,12 @@ typedef struct locks_request_t {
     /** Its bytes: a key with U+0000 in it goes on after the C string. */
     apr_size_t course_key_length;
     const char *resource;
+    locks_wish_t wish;
 } locks_request_t;
+
+/** Reads the body of PUT /locks/{id}, which may be empty. */
+const char *locks_request_parse_wish(locks_wish_t *wish, const char *body,
+                                     apr_size_t length, apr_pool_t *pool);
 
 /** Reads the body of POST /locks. */
 const char *locks_request_parse_body(locks_request_t *request, const char *body,
@@ -48,6 +67,12 @@ const char *locks_request_parse_body(locks_request_t *request, const char *body,
  */
 const char *locks_request_parse_query(const char **course_key,
                                       const char *query, apr_pool_t *pool);
+
+/** Does a query string ask for the requester's own locks, by ownerId=me? */
+int locks_request_is_own(const char *query, apr_pool_t *pool);
+
+/** Does it name a course? */
+int locks_request_names_course(const char *query, apr_pool_t *pool);
 
 /** Is this a course ID: 6 to 255 of a-z and 0-9? */
 int locks_course_id_valid(const char *text);

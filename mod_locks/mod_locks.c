@@ -35,6 +35,7 @@ static void register_hooks(apr_pool_t *pool)
                         APR_HOOK_MIDDLE + 2);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(locks_monitor_start, NULL, NULL, APR_HOOK_MIDDLE + 1);
+    ap_hook_child_init(locks_wait_start, NULL, NULL, APR_HOOK_MIDDLE + 1);
 
     /* Recognising comes before anything may refuse, and once more when the
      * configuration is final. Translating comes after every rule that the

@@ -48,6 +48,12 @@ typedef struct locks_server_config_t {
     const char *gadget_query;
     const char *access_query;
     apr_interval_time_t store_timeout;
+    /** The longest that requests may wait for changes, and how often one of
+     *  them looks. */
+    apr_interval_time_t wait_max;
+    apr_interval_time_t wait_interval;
+    /** Is a refused user told who holds the gadget? */
+    int explains;
     /** The rules; prefix NULL, numbers LOCKS_UNSET if not set. */
     locks_rules_t rules;
     /** The first LocksCatalog subrequest of this server, or NULL. */
@@ -64,6 +70,8 @@ typedef struct locks_server_config_t {
     struct locks_shared_t *shared;
     /** All stores of the whole server: struct locks_watched_store_t *. */
     const apr_array_header_t *watched_stores;
+    /** Those who wait in this child; see mod_locks_wait.h. */
+    struct locks_hall_t *hall;
     /** Where broken locks are recorded beside the error log, or NULL. */
     struct locks_audit_log_t *audit_log;
 } locks_server_config_t;
@@ -191,6 +199,8 @@ typedef struct locks_request_notes_t {
      *  not ask again after a redirect. Kept likewise. */
     const char *passed;
     const locks_lock_t *passed_lock;
+    /** Does it borrow connections to the database for each question alone? */
+    int borrows_briefly;
     /** The body that the guard has read, or NULL. Kept likewise. */
     const char *body;
     apr_size_t body_length;
@@ -378,6 +388,11 @@ extern const locks_catalog_provider_t locks_dbd_catalog;
 int locks_count_arguments(const char *sql);
 /** The most arguments that the course query may ask for. */
 #define LOCKS_COURSE_QUERY_ARGUMENTS_MAX 8
+/** Has this request give back each connection at once that it borrows: it may
+ *  wait for long, and others need them. */
+void locks_dbd_borrow_briefly(request_rec *r);
+/** Does the request hold a connection all the same, for another module? */
+int locks_dbd_is_held(request_rec *r);
 /** Hooks by which it finds mod_dbd, if that is loaded. */
 void locks_dbd_register_hooks(void);
 
@@ -445,6 +460,11 @@ void locks_bulk_read(locks_bulk_t *bulk, request_rec *r,
 int locks_guard_remember(request_rec *r);
 /** Refuses a write, or declines: then another handler serves it. */
 int locks_guard_handler(request_rec *r);
+
+/* ---- Requests that wait (mod_locks_wait.c) ---- */
+
+/** Makes this child's place for them. */
+void locks_wait_start(apr_pool_t *pchild, server_rec *main_server);
 
 /* ---- What operators see: see mod_locks_status.h ---- */
 

@@ -17,6 +17,7 @@ APLOG_USE_MODULE(locks);
 #define DEFAULT_SESSION_SOURCE "record"
 #define DEFAULT_KEY_PREFIX "locks:"
 #define DEFAULT_TTL apr_time_from_sec(5 * 60)
+#define DEFAULT_WAIT_INTERVAL apr_time_from_msec(250)
 #define DEFAULT_MAX_PER_COURSE 1000
 #define DEFAULT_CATALOG "dbd"
 #define DEFAULT_COURSE_QUERY \
@@ -36,7 +37,12 @@ void *locks_create_server_config(apr_pool_t *pool, server_rec *server)
 
     (void)server;
     config->store_timeout = LOCKS_UNSET;
+    config->wait_max = LOCKS_UNSET;
+    config->wait_interval = LOCKS_UNSET;
+    config->explains = LOCKS_UNSET;
     config->rules.ttl = LOCKS_UNSET;
+    config->rules.ttl_min = LOCKS_UNSET;
+    config->rules.ttl_max = LOCKS_UNSET;
     config->rules.skew = LOCKS_UNSET;
     config->rules.max_per_course = LOCKS_UNSET;
     return config;
@@ -63,7 +69,12 @@ void *locks_merge_server_config(apr_pool_t *pool, void *base_config,
     INHERIT(access_query, NULL)
     INHERIT(store_timeout, LOCKS_UNSET)
     INHERIT(rules.prefix, NULL)
+    INHERIT(wait_max, LOCKS_UNSET)
+    INHERIT(wait_interval, LOCKS_UNSET)
+    INHERIT(explains, LOCKS_UNSET)
     INHERIT(rules.ttl, LOCKS_UNSET)
+    INHERIT(rules.ttl_min, LOCKS_UNSET)
+    INHERIT(rules.ttl_max, LOCKS_UNSET)
     INHERIT(rules.skew, LOCKS_UNSET)
     INHERIT(rules.max_per_course, LOCKS_UNSET)
     INHERIT(audit_log, NULL)
@@ -130,7 +141,12 @@ void locks_default_server_config(locks_server_config_t *config)
     DEFAULT(access_query, NULL, DEFAULT_ACCESS_QUERY)
     DEFAULT(store_timeout, LOCKS_UNSET, LOCKS_DEFAULT_STORE_TIMEOUT)
     DEFAULT(rules.prefix, NULL, DEFAULT_KEY_PREFIX)
+    DEFAULT(wait_max, LOCKS_UNSET, 0)
+    DEFAULT(wait_interval, LOCKS_UNSET, DEFAULT_WAIT_INTERVAL)
+    DEFAULT(explains, LOCKS_UNSET, 0)
     DEFAULT(rules.ttl, LOCKS_UNSET, DEFAULT_TTL)
+    DEFAULT(rules.ttl_min, LOCKS_UNSET, config->rules.ttl)
+    DEFAULT(rules.ttl_max, LOCKS_UNSET, config->rules.ttl)
     DEFAULT(rules.skew, LOCKS_UNSET, 0)
     DEFAULT(rules.max_per_course, LOCKS_UNSET, DEFAULT_MAX_PER_COURSE)
     config->sessions =

@@ -37,6 +37,52 @@ static apr_status_t note_parameters(apr_pool_t *pool, dbd_cfg_t *config,
                                   connection->pool);
 }
 
+/** The request that a connection is borrowed for: this one, or one that ends
+ *  with the question, and with it the loan. */
+static request_rec *borrower(request_rec *r)
+{
+    request_rec *copy;
+    apr_pool_t *pool;
+
+    if (!locks_request_notes(r)->borrows_briefly || locks_dbd_is_held(r) ||
+        apr_pool_create(&pool, r->pool) != APR_SUCCESS) {
+        return r;
+    }
+    copy = apr_pmemdup(pool, r, sizeof(*copy));
+    copy->pool = pool;
+    copy->main = copy->prev = NULL;
+    copy->request_config = ap_create_request_config(pool);
+    return copy;
+}
+
+/** Ends a loan.
+ *  @param id what was found out, or NULL; it stays with the request */
+static void give_back(request_rec *r, const request_rec *borrowed,
+                      const char **id)
+{
+    if (borrowed != r) {
+        if (id != NULL && *id != NULL) {
+            *id = apr_pstrdup(r->pool, *id);
+        }
+        apr_pool_destroy(borrowed->pool);
+    }
+}
+
+void locks_dbd_borrow_briefly(request_rec *r)
+{
+    locks_request_notes(r)->borrows_briefly = 1;
+}
+
+/** mod_dbd keeps a request's connection in the first request of its chain. */
+int locks_dbd_is_held(request_rec *r)
+{
+    module *dbd = ap_find_linked_module("mod_dbd.c");
+
+    return dbd != NULL &&
+           ap_get_module_config(locks_first_request(r)->request_config, dbd) !=
+               NULL;
+}
+
 static void retrieve(void)
 {
     acquire = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_acquire);
@@ -323,8 +369,8 @@ static apr_status_t unusable(request_rec *r, const char *directive,
     return APR_EGENERAL;
 }
 
-static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
-                               const char *key, const char *principal)
+static apr_status_t find_course(const char **course_id, request_rec *r,
+                                const char *key)
 {
     const char *sql = locks_server_config(r->server)->course_query;
     const char *arguments[LOCKS_COURSE_QUERY_ARGUMENTS_MAX];
@@ -336,7 +382,6 @@ static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
     apr_status_t rv;
     int i;
 
-    (void)principal;
     for (i = 0; i < LOCKS_COURSE_QUERY_ARGUMENTS_MAX; i++) {
         arguments[i] = key;
     }
@@ -381,31 +426,61 @@ static apr_status_t ask_pair(const char **column, request_rec *r,
                : rv;
 }
 
-static apr_status_t dbd_access(struct request_rec *r, const char *course_id,
-                               const char *principal)
-{
-    const char *column;
-
-    return ask_pair(&column, r, "LocksAccessQuery",
-                    locks_server_config(r->server)->access_query, course_id,
-                    principal);
-}
-
-static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
-                               const char *course_id, const char *gadget_id,
-                               const char *principal)
+static apr_status_t find_gadget(const char **canonical, request_rec *r,
+                                const char *course_id, const char *gadget_id)
 {
     const char *directive = "LocksGadgetQuery";
     apr_status_t rv = ask_pair(canonical, r, directive,
                                locks_server_config(r->server)->gadget_query,
                                course_id, gadget_id);
 
-    (void)principal;
     if (rv == APR_SUCCESS && !locks_resource_id_valid(*canonical)) {
         rv = unusable(r, directive,
                       "a gadget ID, that is 1 to 255 bytes of UTF-8 without "
                       "control characters");
     }
+    return rv;
+}
+
+/* ---- The provider ---- */
+
+static apr_status_t dbd_course(const char **course_id, struct request_rec *r,
+                               const char *key, const char *principal)
+{
+    request_rec *borrowing = borrower(r);
+    apr_status_t rv;
+
+    (void)principal;
+    *course_id = NULL;
+    rv = find_course(course_id, borrowing, key);
+    give_back(r, borrowing, course_id);
+    return rv;
+}
+
+static apr_status_t dbd_access(struct request_rec *r, const char *course_id,
+                               const char *principal)
+{
+    request_rec *borrowing = borrower(r);
+    const char *column;
+    apr_status_t rv = ask_pair(&column, borrowing, "LocksAccessQuery",
+                               locks_server_config(r->server)->access_query,
+                               course_id, principal);
+
+    give_back(r, borrowing, NULL);
+    return rv;
+}
+
+static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
+                               const char *course_id, const char *gadget_id,
+                               const char *principal)
+{
+    request_rec *borrowing = borrower(r);
+    apr_status_t rv;
+
+    (void)principal;
+    *canonical = NULL;
+    rv = find_gadget(canonical, borrowing, course_id, gadget_id);
+    give_back(r, borrowing, canonical);
     return rv;
 }
 

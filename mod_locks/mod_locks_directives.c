@@ -19,6 +19,9 @@ APLOG_USE_MODULE(locks);
 /** Bounds of the directives that take a number or a time. */
 #define TTL_MIN apr_time_from_sec(1)
 #define TTL_MAX apr_time_from_sec(24 * 60 * 60)
+#define WAIT_MAX apr_time_from_sec(5 * 60)
+#define WAIT_INTERVAL_MIN apr_time_from_msec(10)
+#define WAIT_INTERVAL_MAX apr_time_from_sec(60)
 #define STORE_TIMEOUT_MIN apr_time_from_msec(1)
 #define STORE_TIMEOUT_MAX apr_time_from_sec(60)
 #define SKEW_MAX apr_time_from_sec(60 * 60)
@@ -218,6 +221,43 @@ static const char *set_ttl(cmd_parms *cmd, void *location, const char *text)
     (void)location;
     return set_time(cmd, &server_of(cmd)->rules.ttl, text, TTL_MIN, TTL_MAX,
                     "1s to 24h");
+}
+
+static const char *set_ttl_min(cmd_parms *cmd, void *location, const char *text)
+{
+    (void)location;
+    return set_time(cmd, &server_of(cmd)->rules.ttl_min, text, TTL_MIN, TTL_MAX,
+                    "1s to 24h");
+}
+
+static const char *set_ttl_max(cmd_parms *cmd, void *location, const char *text)
+{
+    (void)location;
+    return set_time(cmd, &server_of(cmd)->rules.ttl_max, text, TTL_MIN, TTL_MAX,
+                    "1s to 24h");
+}
+
+static const char *set_wait_max(cmd_parms *cmd, void *location,
+                                const char *text)
+{
+    (void)location;
+    return set_time(cmd, &server_of(cmd)->wait_max, text, 0, WAIT_MAX,
+                    "0 to 5m");
+}
+
+static const char *set_wait_interval(cmd_parms *cmd, void *location,
+                                     const char *text)
+{
+    (void)location;
+    return set_time(cmd, &server_of(cmd)->wait_interval, text,
+                    WAIT_INTERVAL_MIN, WAIT_INTERVAL_MAX, "10ms to 60s");
+}
+
+static const char *set_explain(cmd_parms *cmd, void *location, int flag)
+{
+    (void)location;
+    server_of(cmd)->explains = flag;
+    return NULL;
 }
 
 static const char *set_store_timeout(cmd_parms *cmd, void *location,
@@ -585,6 +625,20 @@ const command_rec locks_directives[] = {
                   "the prefix of every key that is written; default locks:"),
     AP_INIT_TAKE1("LocksTTL", set_ttl, NULL, RSRC_CONF,
                   "the lease, 1s to 24h; default 5m"),
+    AP_INIT_TAKE1("LocksTTLMin", set_ttl_min, NULL, RSRC_CONF,
+                  "the shortest lease that clients may ask for; default "
+                  "LocksTTL"),
+    AP_INIT_TAKE1("LocksTTLMax", set_ttl_max, NULL, RSRC_CONF,
+                  "the longest lease that clients may ask for; default "
+                  "LocksTTL"),
+    AP_INIT_TAKE1("LocksWaitMax", set_wait_max, NULL, RSRC_CONF,
+                  "the longest that requests may wait for changes; default 0"),
+    AP_INIT_TAKE1("LocksWaitInterval", set_wait_interval, NULL, RSRC_CONF,
+                  "how often the store is asked for those who wait; default "
+                  "250ms"),
+    AP_INIT_FLAG("LocksExplain", set_explain, NULL, RSRC_CONF,
+                 "on or off: whether a refused user is told who holds the "
+                 "gadget; default off"),
     AP_INIT_TAKE1("LocksStoreTimeout", set_store_timeout, NULL, RSRC_CONF,
                   "the longest that one store operation may take; default "
                   "250ms"),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "locks_request.h"
+#include "mod_locks_wait.h"
 
 APLOG_USE_MODULE(locks);
 
@@ -226,4 +227,39 @@ void locks_exchange_close(const locks_exchange_t *exchange)
     if (op != NULL) {
         op->store->provider->close(op->store);
     }
+}
+
+int locks_exchange_access(locks_exchange_t *exchange, const char *course)
+{
+    locks_inquiry_open(&exchange->inquiry, exchange->r, exchange->op,
+                       &exchange->claim, course);
+    return require_access(exchange, course);
+}
+
+int locks_exchange_prefers_wait(locks_exchange_t *exchange)
+{
+    int seconds = locks_wait_preferred(exchange->r);
+
+    if (seconds > 0) {
+        locks_dbd_borrow_briefly(exchange->r);
+    }
+    return seconds;
+}
+
+int locks_exchange_may_wait(const locks_exchange_t *exchange)
+{
+    return !locks_dbd_is_held(exchange->r);
+}
+
+void locks_exchange_reopen(locks_exchange_t *exchange)
+{
+    const locks_operation_t *before = exchange->op;
+    locks_operation_t *op = locks_operation_for(exchange->r);
+
+    op->store->round_trips = before->store->round_trips;
+    op->deeds.retries = before->deeds.retries;
+    op->deeds.fences = before->deeds.fences;
+    op->deeds.conflicts = before->deeds.conflicts;
+    op->deeds.ambiguous = before->deeds.ambiguous;
+    exchange->op = op;
 }

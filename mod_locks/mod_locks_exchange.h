@@ -73,6 +73,18 @@ int locks_exchange_found(locks_exchange_t *exchange, apr_status_t rv,
 int locks_exchange_course(locks_exchange_t *exchange, const char *key,
                           apr_size_t length, const char **course);
 
+/** Checks that the caller may update a course that is known by its ID. */
+int locks_exchange_access(locks_exchange_t *exchange, const char *course);
+
+/** How many seconds the client prefers to wait, if it may. To be asked before
+ *  the catalog is: whoever waits must hold no connection of its. */
+int locks_exchange_prefers_wait(locks_exchange_t *exchange);
+/** May the request wait, with all that it holds by now? */
+int locks_exchange_may_wait(const locks_exchange_t *exchange);
+/** Opens the exchange again that was closed to wait, with time of its own at
+ *  the store. */
+void locks_exchange_reopen(locks_exchange_t *exchange);
+
 /** Gives back what the exchange holds, before a slow client is answered. */
 void locks_exchange_close(const locks_exchange_t *exchange);
 

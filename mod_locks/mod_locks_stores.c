@@ -74,6 +74,13 @@ int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
 
         registry.server = server;
         locks_default_server_config(config);
+        if (config->rules.ttl_min > config->rules.ttl ||
+            config->rules.ttl_max < config->rules.ttl) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                         "locks: LocksTTL has to lie between LocksTTLMin and "
+                         "LocksTTLMax: correct one of them");
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
         config->store =
             store_for(&registry, config->store_address, config->store_timeout);
         config->session_store =

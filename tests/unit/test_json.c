@@ -48,7 +48,7 @@ static const struct {
     {"1.5e+999", LOCKS_JSON_OTHER},
     {"null", LOCKS_JSON_OTHER},
     {"true", LOCKS_JSON_TRUE},
-    {"false", LOCKS_JSON_OTHER},
+    {"false", LOCKS_JSON_FALSE},
     {"[[1,-2.5e3,\"x\",null,true,false,{},[]]]", LOCKS_JSON_ARRAY},
 };
 

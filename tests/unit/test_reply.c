@@ -15,6 +15,7 @@ static locks_lock_t lock_until(apr_uint64_t id, apr_time_t deadline)
                     .course = "course1",
                     .resource = "g1"},
         .owner = "42",
+        .client = "",
         .granted = NOW - 1,
         .deadline = deadline,
     };

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at locks. */
+#include "mod_locks_endpoints.h"
+
+#include <http_protocol.h>
+
+#include <string.h>
+
+#include "locks_protocol.h"
+#include "locks_reply.h"
+#include "locks_request.h"
+#include "mod_locks_wait.h"
+
+/** Answers with a list, or that the client has it already (RFC 9110, section
+ *  13.1.2).
+ *  @param scope what the list is of */
+static int answer_list(locks_exchange_t *exchange,
+                       const apr_array_header_t *locks, apr_time_t time,
+                       const char *scope)
+{
+    request_rec *r = exchange->r;
+
+    apr_table_setn(r->headers_out, "ETag",
+                   locks_reply_etag(locks, scope, r->pool));
+    switch (ap_meets_conditions(r)) {
+    case OK:
+        exchange->status = HTTP_OK;
+        exchange->json = locks_reply_list(locks, time, r->pool);
+        return OK;
+    case HTTP_NOT_MODIFIED:
+        exchange->status = HTTP_NOT_MODIFIED;
+        exchange->json = "";
+        return OK;
+    default:
+        return locks_refuse(exchange, HTTP_PRECONDITION_FAILED,
+                            "Precondition failed");
+    }
+}
+
+/** Answers with a course's locks as they are now. */
+static int list_course(locks_exchange_t *exchange, const char *course)
+{
+    apr_array_header_t *locks;
+    apr_time_t time;
+
+    return locks_list(exchange->op, &locks, &time, course) == APR_SUCCESS
+               ? answer_list(exchange, locks, time, course)
+               : locks_refuse_operation(exchange);
+}
+
+/** Waits as long as the client has what there is. */
+static int wait_for_course(locks_exchange_t *exchange, const char *course,
+                           int seconds)
+{
+    request_rec *r = exchange->r;
+    locks_stay_t *stay = locks_wait_begin(r, course, seconds);
+    int refused = list_course(exchange, course);
+
+    if (stay == NULL) {
+        return refused;
+    }
+    while (refused == OK && exchange->status == HTTP_NOT_MODIFIED) {
+        locks_exchange_close(exchange);
+        if (locks_wait_for_change(stay, apr_table_get(r->headers_out, "ETag"),
+                                  0) != APR_SUCCESS) {
+            break;
+        }
+        locks_exchange_reopen(exchange);
+        refused = list_course(exchange, course);
+    }
+    locks_wait_end(stay);
+    return refused;
+}
+
+int locks_get_course(locks_exchange_t *exchange)
+{
+    request_rec *r = exchange->r;
+    int seconds = apr_table_get(r->headers_in, "If-None-Match") != NULL
+                      ? locks_exchange_prefers_wait(exchange)
+                      : 0;
+    const char *course;
+    const char *wrong;
+    const char *key;
+    int refused;
+
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
+        return refused;
+    }
+    wrong = locks_request_parse_query(&key, r->args, r->pool);
+    if (wrong == NULL) {
+        locks_exchange_expect(exchange, key, NULL);
+    }
+    if ((refused = locks_exchange_judge(exchange)) != OK) {
+        return refused;
+    }
+    if (wrong != NULL) {
+        return locks_refuse(exchange, HTTP_BAD_REQUEST, wrong);
+    }
+    if ((refused = locks_exchange_course(exchange, key, strlen(key),
+                                         &course)) != OK) {
+        return refused;
+    }
+    return seconds > 0 && locks_exchange_may_wait(exchange)
+               ? wait_for_course(exchange, course, seconds)
+               : list_course(exchange, course);
+}
+
+int locks_get_own(locks_exchange_t *exchange)
+{
+    apr_array_header_t *locks =
+        apr_array_make(exchange->r->pool, 1, sizeof(locks_lock_t));
+    locks_lock_t lock;
+    apr_time_t time;
+    int refused;
+
+    if ((refused = locks_exchange_claim(exchange)) != OK ||
+        (refused = locks_exchange_judge(exchange)) != OK) {
+        return refused;
+    }
+    if (exchange->caller.user == NULL) {
+        return locks_refuse_caller(exchange);
+    }
+    switch (locks_find(exchange->op, &lock, &time, 0, exchange->caller.user)) {
+    case APR_SUCCESS:
+        APR_ARRAY_PUSH(locks, locks_lock_t) = lock;
+        break;
+    case APR_NOTFOUND:
+        break;
+    default:
+        return locks_refuse_operation(exchange);
+    }
+    return answer_list(exchange, locks, time, "");
+}
+
+int locks_get_lock(locks_exchange_t *exchange, const char *lock_id)
+{
+    locks_lock_t lock;
+    apr_time_t time;
+    apr_uint64_t id;
+    apr_status_t rv;
+    int refused;
+
+    if ((refused = locks_exchange_claim(exchange)) != OK ||
+        (refused = locks_exchange_judge(exchange)) != OK) {
+        return refused;
+    }
+    rv = locks_lock_id_parse(&id, lock_id) == APR_SUCCESS
+             ? locks_find(exchange->op, &lock, &time, id, exchange->caller.user)
+             : APR_NOTFOUND;
+    switch (rv) {
+    case APR_SUCCESS:
+        break;
+    case LOCKS_EFOREIGN:
+        refused = locks_exchange_access(exchange, lock.subject.course);
+        break;
+    case APR_NOTFOUND:
+        return locks_refuse_unknown(exchange, "Lock", lock_id, strlen(lock_id));
+    default:
+        return locks_refuse_operation(exchange);
+    }
+    if (refused == OK) {
+        locks_note_lock(exchange->r, lock.id);
+        exchange->status = HTTP_OK;
+        exchange->json = locks_reply_lock(&lock, time, exchange->r->pool);
+    }
+    return refused;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file mod_locks_wait.h
+ * @brief Requests that wait until the locks of a course change.
+ *
+ * httpd 2.4 cannot take up a request again that left its thread, so a waiting
+ * request keeps one. However many wait for a course in a child, one of them
+ * alone asks the store for all.
+ */
+#ifndef MOD_LOCKS_WAIT_H
+#define MOD_LOCKS_WAIT_H
+
+#include "mod_locks_shared.h"
+
+typedef struct locks_stay_t locks_stay_t;
+
+/**
+ * How long a request prefers to wait (RFC 7240, section 4.3), as far as the
+ * configuration lets it.
+ * @return whole seconds; 0 not to wait
+ */
+int locks_wait_preferred(request_rec *r);
+
+/**
+ * Begins to wait. To be called before the locks are looked at whose change is
+ * waited for: no change after it is missed.
+ * @param seconds as preferred
+ * @return NULL if too many requests wait already: then answer at once
+ */
+locks_stay_t *locks_wait_begin(request_rec *r, const char *course, int seconds);
+
+/**
+ * Waits until the course's locks are others than they were, as far as can be
+ * told. Nothing of the store may be held meanwhile.
+ * @param etag   of the locks that were seen; NULL if none were
+ * @param longest after so long they count as changed in any case; 0 for never
+ * @return APR_SUCCESS if they may have changed; APR_TIMEUP if the time is over,
+ *         the client has gone, or the server is about to end
+ */
+apr_status_t locks_wait_for_change(locks_stay_t *stay, const char *etag,
+                                   apr_interval_time_t longest);
+
+/** Ends a stay, and says in the answer how long it was to be. */
+void locks_wait_end(locks_stay_t *stay);
+
+/** Tells those who wait in this child that a course's locks have changed.
+ *  @param course NULL for none */
+void locks_wait_wake(const request_rec *r, const char *course);
+
+#endif
