@@ -39,6 +39,7 @@ need python3-pytest python3-pytest "$python" -c 'import pytest'
 need openssl openssl command -v openssl
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
+need prometheus golang-github-prometheus command -v promtool
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
 
@@ -46,6 +47,9 @@ failed=
 
 say "== Build =="
 build_module "$build" --enable-werror || die "the build failed"
+
+say "== Alert rules =="
+sh "$root/tests/prometheus/test_rules.sh" || failed="$failed rules"
 
 say "== make check =="
 make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
