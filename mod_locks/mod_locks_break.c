@@ -53,7 +53,8 @@ static const char *objection(request_rec *r, const locks_status_query_t *query,
                "start: open the page again";
     }
     *status = HTTP_BAD_REQUEST;
-    if (query->reason == NULL || *query->reason == '\0') {
+    if (query->reason == NULL ||
+        query->reason[strspn(query->reason, " \t\r\n")] == '\0') {
         return "Say why: the reason is recorded";
     }
     if (strlen(query->reason) > REASON_MAX) {
