@@ -186,6 +186,8 @@ def test_a_lock_on_a_phone(browser, desk, course, size):
             });
         """)
         gadget, owner, left, breaks = boxes
+        assert gadget[2] - gadget[0] > 0.65 * size[0]
+        assert owner[2] - owner[0] > 50
         assert owner[1] >= gadget[3] - 1 and left[1] >= breaks[3] - 1
         assert breaks[3] - breaks[1] < 30
         assert size[0] - 24 < breaks[2] <= size[0]
