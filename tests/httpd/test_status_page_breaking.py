@@ -100,6 +100,17 @@ def test_the_result_is_read_out_once(browser, desk, course):
     assert desk.is_held(course, "g2")
 
 
+def test_the_result_is_shown_where_it_was_asked_for(browser, desk, course):
+    """Whatever the path is made of."""
+    where = "/at%20a%3f%25/"
+    with browser.page(desk.url) as page:
+        page.open(where)
+        by_click(page, page.link("Break the lock on g1"))
+        assert page.text(".notice") == "1 lock was broken."
+        assert page.driver.current_url == desk.url + where
+    assert not desk.is_held(course, "g1")
+
+
 def test_what_ended_meanwhile(browser, desk, course):
     with browser.page(desk.url) as page:
         page.open()
