@@ -53,7 +53,8 @@ static const char *objection(request_rec *r, const locks_status_query_t *query,
                "start: open the page again";
     }
     *status = HTTP_BAD_REQUEST;
-    if (query->reason == NULL || *query->reason == '\0') {
+    if (query->reason == NULL ||
+        query->reason[strspn(query->reason, " \t\r\n")] == '\0') {
         return "Say why: the reason is recorded";
     }
     if (strlen(query->reason) > REASON_MAX) {
@@ -166,9 +167,10 @@ static void answer(request_rec *r, const result_t *result, int as_json)
         /* So that loading the page again does not post again: RFC 9110,
          * section 15.4.4. */
         r->status = HTTP_SEE_OTHER;
-        apr_table_setn(
-            r->headers_out, "Location",
-            apr_psprintf(r->pool, "%s?broken=%d", r->uri, result->broken));
+        apr_table_setn(r->headers_out, "Location",
+                       apr_psprintf(r->pool, "%s?broken=%d",
+                                    ap_escape_uri(r->pool, r->uri),
+                                    result->broken));
         ap_set_content_type(r, "text/plain; charset=utf-8");
         ap_rprintf(r, "%d broken\n", result->broken);
     }

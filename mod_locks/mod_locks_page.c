@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page that operators look at. It works without its script, which only
- * loads it anew now and then. What the script replaces has an ID that begins
- * with "live-". */
+ * loads it anew now and then. What the script renews has an ID that begins
+ * with "live-"; what it must not take for another has a data-key in there. */
 #include "mod_locks_status.h"
 
 #include <apr_strings.h>
@@ -9,9 +9,10 @@
 #include <http_protocol.h>
 
 #include <stddef.h>
+#include <string.h>
 
-/** Begins what the script replaces, and what scrolls sideways where there is
- *  no room. */
+/** Begins what the script renews, and what scrolls sideways where there is no
+ *  room. */
 #define LIVE(name) "<div id=\"live-" name "\">\n"
 #define WIDE(label)                                                          \
     "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"" label \
@@ -22,6 +23,14 @@
 static const char *bytes_text(request_rec *r, apr_uint64_t bytes)
 {
     return apr_psprintf(r->pool, "%.1f MB", (double)bytes / (1024 * 1024));
+}
+
+/** How often something happened. */
+static const char *times_text(request_rec *r, apr_uint64_t count)
+{
+    return count == 1
+               ? "once"
+               : apr_psprintf(r->pool, "%" APR_UINT64_T_FMT " times", count);
 }
 
 /** What is wrong with a server, or that nothing is; in HTML. */
@@ -70,12 +79,18 @@ static const char *data_of(const locks_report_t *report,
         losses > 0
             ? apr_psprintf(
                   r->pool,
-                  ", <strong class=\"warn\">lost %" APR_UINT64_T_FMT
-                  " times, last %s ago</strong>",
-                  losses,
+                  ", <strong class=\"warn\">lost %s, last %s ago</strong>",
+                  times_text(r, losses),
                   locks_html_span(r, report->now - atomic_load(&watched->lost)))
             : "",
         NULL);
+}
+
+/** A cell of HTML. Where there is no room for columns, it has its heading
+ *  before it. */
+static void send_cell(request_rec *r, const char *heading, const char *html)
+{
+    ap_rvputs(r, "<td data-heading=\"", heading, "\">", html, "</td>", NULL);
 }
 
 static void send_server(const locks_report_t *report,
@@ -84,23 +99,28 @@ static void send_server(const locks_report_t *report,
     const locks_store_server_t *server = &store->servers[number];
     request_rec *r = report->r;
 
-    ap_rvputs(r, "<tr><th scope=\"row\">", locks_html(r, server->name),
-              "</th><td>", store->watched->has_locks ? "locks" : "sessions",
-              "</td><td>", state_of(r, store, number), "</td>", NULL);
+    ap_rvputs(r, "<tr><th scope=\"row\">", locks_html(r, server->name), "</th>",
+              NULL);
+    send_cell(r, "Holds", store->watched->has_locks ? "locks" : "sessions");
+    send_cell(r, "State", state_of(r, store, number));
     if (server->status != LOCKS_STORE_DONE) {
         ap_rvputs(r, "<td colspan=\"5\">", locks_html(r, server->reason),
                   "</td>", NULL);
     } else {
-        ap_rvputs(r, "<td>", locks_html(r, server->version), "</td><td>",
-                  locks_html_span(r, server->uptime), "</td>", NULL);
-        ap_rprintf(r,
-                   "<td>%" APR_UINT64_T_FMT "</td><td>%s of %s</td>"
-                   "<td>%.2f ms</td>",
-                   server->evictions, bytes_text(r, server->bytes),
-                   bytes_text(r, server->bytes_limit),
-                   (double)server->round_trip / 1000);
+        send_cell(r, "Version", locks_html(r, server->version));
+        send_cell(r, "Uptime", locks_html_span(r, server->uptime));
+        send_cell(
+            r, "Evictions",
+            apr_psprintf(r->pool, "%" APR_UINT64_T_FMT, server->evictions));
+        send_cell(r, "Memory",
+                  apr_pstrcat(r->pool, bytes_text(r, server->bytes), " of ",
+                              bytes_text(r, server->bytes_limit), NULL));
+        send_cell(r, "Round trip",
+                  apr_psprintf(r->pool, "%.2f ms",
+                               (double)server->round_trip / 1000));
     }
-    ap_rvputs(r, "<td>", data_of(report, store, number), "</td></tr>\n", NULL);
+    send_cell(r, "Data kept for", data_of(report, store, number));
+    ap_rputs("</tr>\n", r);
 }
 
 static void send_stores(const locks_report_t *report)
@@ -117,7 +137,8 @@ static void send_stores(const locks_report_t *report)
         ap_rvputs(r, "<p class=\"notice bad\">No lock can be taken: ",
                   locks_html(r, trouble), "</p>\n", NULL);
     }
-    ap_rputs(WIDE("Servers") "<table class=\"stores\">\n<thead><tr><th "
+    ap_rputs(WIDE("Servers") "<table class=\"stores\" "
+                             "aria-label=\"Servers\">\n<thead><tr><th "
                              "scope=\"col\">Server</th>"
                              "<th scope=\"col\">Holds</th><th "
                              "scope=\"col\">State</th>"
@@ -195,8 +216,9 @@ static void send_lock(request_rec *r, const locks_lock_t *lock, apr_time_t now)
     lease = lease > locks_server_config(r->server)->rules.ttl
                 ? locks_server_config(r->server)->rules.ttl
                 : lease;
-    ap_rvputs(r, "<tr><th scope=\"row\">", gadget, "</th><td><a href=\"?user=",
-              ap_escape_urlencoded(r->pool, lock->owner), "\">",
+    ap_rprintf(r, "<tr data-key=\"%" APR_UINT64_T_FMT "\">", lock->id);
+    ap_rvputs(r, "<th scope=\"row\">", gadget, "</th><td><a href=\"?user=",
+              ap_escape_urlencoded(r->pool, lock->owner), "#locks\">",
               locks_html(r, lock->owner), "</a></td><td>",
               locks_html_span(r, now > lock->granted ? now - lock->granted : 0),
               "</td>", NULL);
@@ -215,21 +237,21 @@ static void send_lock(request_rec *r, const locks_lock_t *lock, apr_time_t now)
               "</td></tr>\n", NULL);
 }
 
-/** Begins the table of a course. */
+/** Begins the table of a course, and ends it. */
+#define COURSE_END "</tbody></table>\n</div>\n"
 static void send_course(request_rec *r, const locks_lock_t *lock)
 {
     const char *course = locks_html(r, lock->subject.course);
 
-    ap_rvputs(r, "<div class=\"course\"><h3>", course, "</h3> ",
+    ap_rvputs(r, "<div class=\"course\" data-key=\"", course,
+              "\">\n<div class=\"title\"><h3>", course, "</h3> ",
               break_link(r, LOCKS_BREAK_COURSE, lock,
                          apr_pstrcat(r->pool,
                                      "Break all<span class=\"hidden\"> locks "
                                      "of the course ",
                                      course, "</span>", NULL)),
-              "</div>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" "
-              "aria-label=\"Locks of ",
-              course,
-              "\"><table class=\"locks\">\n<thead><tr>"
+              "</div>\n<table class=\"locks\" aria-label=\"Locks of ", course,
+              "\">\n<thead><tr>"
               "<th scope=\"col\">Gadget</th><th scope=\"col\">Owner</th>"
               "<th scope=\"col\">Held for</th><th scope=\"col\">Time left</th>"
               "<th scope=\"col\"><span class=\"hidden\">Break</span></th>"
@@ -280,13 +302,18 @@ static void send_locks(const locks_report_t *report,
             &APR_ARRAY_IDX(survey->locks, i, locks_lock_t);
 
         if (course == NULL || strcmp(course, lock->subject.course) != 0) {
-            ap_rputs(course != NULL ? "</tbody></table></div>\n" : "", r);
+            ap_rputs(course != NULL ? COURSE_END : "", r);
             send_course(r, lock);
             course = lock->subject.course;
         }
         send_lock(r, lock, survey->time);
     }
-    ap_rputs(course != NULL ? "</tbody></table></div>\n" : "", r);
+    if (course != NULL) {
+        ap_rputs(COURSE_END, r);
+    } else if (survey->locks->nelts > 0) {
+        ap_rprintf(r, "<p class=\"empty\">There is no page %d any more.</p>\n",
+                   query->page);
+    }
 }
 
 static void send_field(request_rec *r, const char *name, const char *title,
@@ -345,9 +372,11 @@ static void send_summary(const locks_report_t *report,
         return;
     }
     if (survey->locks->nelts == 0) {
-        ap_rvputs(r, "<p class=\"summary\">",
-                  is_search(&query->filter) ? "No lock matches."
-                                            : "Nobody holds a lock.",
+        ap_rvputs(r, "<p class=\"empty\">",
+                  is_search(&query->filter)
+                      ? "No lock matches. Parts of names will do, in upper and "
+                        "lower case as they are written."
+                      : "Nobody holds a lock.",
                   "</p>\n", NULL);
     } else {
         ap_rprintf(r,
@@ -395,7 +424,23 @@ static const char *words(request_rec *r, const char *name)
     for (each = text; *each != '\0'; each++) {
         *each = *each == '_' ? ' ' : *each;
     }
-    return text;
+    return strncmp(text, "cas ", 4) == 0
+               ? apr_pstrcat(r->pool, "CAS", text + 3, NULL)
+               : text;
+}
+
+/** A cell with a number; one that says nothing is less conspicuous. */
+static void send_count(request_rec *r, apr_uint64_t count)
+{
+    ap_rprintf(r, "<td%s>%" APR_UINT64_T_FMT "</td>",
+               count == 0 ? " class=\"zero\"" : "", count);
+}
+
+/** The same, with decimals. */
+static void send_decimal(request_rec *r, double value)
+{
+    ap_rprintf(r, "<td%s>%.2f</td>", value < 0.005 ? " class=\"zero\"" : "",
+               value);
 }
 
 /** A table of names, numbers and rates.
@@ -414,12 +459,12 @@ static void send_numbers(const locks_report_t *report, const char *title,
               "</tr></thead>\n<tbody>\n",
               NULL);
     for (i = 0; i < count; i++) {
-        ap_rprintf(r,
-                   "<tr><th scope=\"row\">%s</th><td>%" APR_UINT64_T_FMT
-                   "</td><td>%.2f</td></tr>\n",
-                   words(r, names[i]), numbers[i],
-                   locks_report_rate(report, offset + (apr_size_t)i *
-                                                          sizeof(*numbers)));
+        ap_rvputs(r, "<tr><th scope=\"row\">", words(r, names[i]), "</th>",
+                  NULL);
+        send_count(r, numbers[i]);
+        send_decimal(r, locks_report_rate(
+                            report, offset + (apr_size_t)i * sizeof(*numbers)));
+        ap_rputs("</tr>\n", r);
     }
     ap_rputs("</tbody></table>\n", r);
 }
@@ -429,7 +474,7 @@ static void send_durations(const locks_report_t *report)
     request_rec *r = report->r;
     int i;
 
-    ap_rputs("<table><caption>Durations</caption>\n<thead><tr>"
+    ap_rputs("<table><caption>Durations in milliseconds</caption>\n<thead><tr>"
              "<th scope=\"col\">What</th><th scope=\"col\">Count</th>"
              "<th scope=\"col\">Median</th><th scope=\"col\">95 %</th>"
              "<th scope=\"col\">99 %</th></tr></thead>\n<tbody>\n",
@@ -437,15 +482,13 @@ static void send_durations(const locks_report_t *report)
     for (i = 0; i < LOCKS_TIMED; i++) {
         const locks_histogram_t *histogram = &report->counts.durations[i];
 
-        ap_rprintf(r,
-                   "<tr><th scope=\"row\">%s</th><td>%" APR_UINT64_T_FMT
-                   "</td><td>%.2f ms</td><td>%.2f ms</td><td>%.2f ms</td>"
-                   "</tr>\n",
-                   words(r, locks_timed_names[i]),
-                   locks_histogram_count(histogram),
-                   locks_histogram_quantile(histogram, 0.5) / 1000,
-                   locks_histogram_quantile(histogram, 0.95) / 1000,
-                   locks_histogram_quantile(histogram, 0.99) / 1000);
+        ap_rvputs(r, "<tr><th scope=\"row\">", words(r, locks_timed_names[i]),
+                  "</th>", NULL);
+        send_count(r, locks_histogram_count(histogram));
+        send_decimal(r, locks_histogram_quantile(histogram, 0.5) / 1000);
+        send_decimal(r, locks_histogram_quantile(histogram, 0.95) / 1000);
+        send_decimal(r, locks_histogram_quantile(histogram, 0.99) / 1000);
+        ap_rputs("</tr>\n", r);
     }
     ap_rputs("</tbody></table>\n", r);
 }
@@ -469,8 +512,7 @@ static void send_requests(const locks_report_t *report)
         ap_rvputs(r, "<tr><th scope=\"row\">", words(r, locks_outcome_names[j]),
                   "</th>", NULL);
         for (i = 0; i < LOCKS_ENDPOINTS; i++) {
-            ap_rprintf(r, "<td>%" APR_UINT64_T_FMT "</td>",
-                       report->counts.requests[i][j]);
+            send_count(r, report->counts.requests[i][j]);
         }
         ap_rputs("</tr>\n", r);
     }
@@ -488,33 +530,33 @@ static void send_counters(const locks_report_t *report)
     send_numbers(report, "Locks", locks_event_names,
                  offsetof(locks_counts_t, events), LOCKS_EVENTS);
     send_requests(report);
-    ap_rputs("<div>\n", r);
     send_durations(report);
+    send_numbers(report, "Guarded writes", locks_decision_names,
+                 offsetof(locks_counts_t, decisions), LOCKS_DECISIONS);
     send_numbers(report, "Store failures", locks_store_failure_names,
                  offsetof(locks_counts_t, store_failures),
                  LOCKS_STORE_FAILURES);
-    ap_rputs("</div>\n", r);
-    send_numbers(report, "Guarded writes", locks_decision_names,
-                 offsetof(locks_counts_t, decisions), LOCKS_DECISIONS);
-    ap_rputs("</div>\n<p>Rates are of the last five minutes.</p>\n"
-             "</section>\n",
-             r);
+    ap_rputs(
+        "</div>\n<p class=\"note\">Rates are of the last five minutes.</p>\n"
+        "</section>\n",
+        r);
 }
 
 /* ---- All of it ---- */
 
-/** What became of breaking, just now. */
+/** What became of breaking, just now. It has the focus, so that it is read
+ *  out. */
+#define RESULT(class) \
+    "<p class=\"notice " class "\" role=\"status\" tabindex=\"-1\" autofocus>"
 static const char *broken_text(request_rec *r, int broken)
 {
     if (broken < 0) {
         return "";
     }
     return broken == 0
-               ? "<p class=\"notice warn\" role=\"status\">Nothing was "
-                 "broken: what you chose had ended already.</p>\n"
-               : apr_psprintf(r->pool,
-                              "<p class=\"notice good\" role=\"status\""
-                              ">%d %s broken.</p>\n",
+               ? RESULT("warn") "Nothing was broken: what you chose had ended "
+                                "already.</p>\n"
+               : apr_psprintf(r->pool, RESULT("good") "%d %s broken.</p>\n",
                               broken, broken == 1 ? "lock was" : "locks were");
 }
 
@@ -529,8 +571,8 @@ void locks_page_send(const locks_report_t *report,
               "<a class=\"skip\" href=\"#locks\">Skip to the locks</a>\n"
               "<header>\n<h1>Edit locks</h1>\n<p id=\"live-state\">",
               locks_report_trouble(report) == NULL
-                  ? "<strong class=\"good\">healthy</strong>"
-                  : "<strong class=\"bad\">no lock can be taken</strong>",
+                  ? "<strong class=\"state good\">healthy</strong>"
+                  : "<strong class=\"state bad\">no lock can be taken</strong>",
               " on ", locks_html(r, server),
               ", mod_locks " LOCKS_VERSION ", counting for ",
               locks_html_span(r, report->now - report->shared->started),
