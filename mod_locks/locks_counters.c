@@ -108,7 +108,15 @@ const char *const locks_store_failure_names[LOCKS_STORE_FAILURES] = {
 
 apr_size_t locks_counters_size(void)
 {
-    return sizeof(locks_counters_t);
+    return CACHE_LINE - 1 + sizeof(locks_counters_t);
+}
+
+locks_counters_t *locks_counters_in(void *memory)
+{
+    apr_uintptr_t beyond = (apr_uintptr_t)memory % CACHE_LINE;
+
+    return (locks_counters_t *)((char *)memory +
+                                (CACHE_LINE - beyond) % CACHE_LINE);
 }
 
 /** The copy that this thread counts on: its stack lies elsewhere than those
