@@ -16,6 +16,8 @@
 #define TIMES 20000
 /** Few, so that they really run at the same time. */
 #define RIVALS 2
+#define RACE_MINUTES 30000
+#define RACE_TIMES 2
 /** The numbers in locks_counts_t. */
 #define CELLS (sizeof(locks_counts_t) / sizeof(apr_uint64_t))
 /** What counters are aligned to. */
@@ -473,6 +475,28 @@ START_TEST(a_clock_that_steps_back_a_little_loses_nothing)
 }
 END_TEST
 
+/** By how much, and which minutes nobody asks in afterwards, are the test's
+ *  own number's. */
+START_TEST(a_clock_that_steps_back_far_begins_anew)
+{
+    int back = LOCKS_MINUTES + 1 + _i;
+    int every = 1 + _i % 4;
+    int minute;
+
+    for (minute = 0; minute < 200; minute++) {
+        count_at(AT(minute), 2);
+    }
+    for (minute = 200 - back; minute < 300; minute++) {
+        if (minute % every == 0) {
+            count_at(AT(minute), 3);
+        }
+        look_back(AT(minute));
+    }
+    ck_assert_uint_eq(counted_in_all(),
+                      (apr_uint64_t)(LOCKS_MINUTES / every * 3));
+}
+END_TEST
+
 START_TEST(a_clock_that_was_far_ahead_is_right_again)
 {
     count_at(AT(0), 1);
@@ -484,6 +508,21 @@ START_TEST(a_clock_that_was_far_ahead_is_right_again)
     ck_assert_uint_eq(counted(0), 4);
     ck_assert_uint_eq(counted(2), 3);
     ck_assert_uint_eq(counted(3), 1 + 2 + 2);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_never_set_does_no_harm)
+{
+    count_at(0, 1);
+    ck_assert_int_eq(look_back(0), 0);
+    count_at(MINUTE, 1);
+    ck_assert_int_eq(look_back(MINUTE), 1);
+    ck_assert_uint_eq(counted(0), 1);
+    count_at(-MINUTE, 1);
+    look_back(-MINUTE);
+    count_at(AT(0), 1);
+    look_back(AT(0));
+    ck_assert_uint_eq(counted(0), 1);
 }
 END_TEST
 
@@ -499,8 +538,11 @@ typedef struct racer_t {
 typedef struct race_t {
     racer_t racers[THREADS];
     locks_counters_t *counters;
-    /** How many have come to a minute, all of them added up. */
+    /** The minute that lasts, and how many have come to it. */
+    _Atomic int minute;
     _Atomic int arrived;
+    /** Are all requests counted? */
+    _Atomic int is_over;
 } race_t;
 
 static race_t *start(apr_thread_start_t run, int count)
@@ -651,6 +693,45 @@ START_TEST(a_minute_that_two_note_at_once_is_noted_once)
 }
 END_TEST
 
+/** Counts through many minutes, one of two the first to note each. */
+static void *APR_THREAD_FUNC run_writing(apr_thread_t *thread, void *data)
+{
+    race_t *race = ((const racer_t *)data)->race;
+    int minute;
+    int i;
+
+    (void)thread;
+    for (minute = 0; minute < RACE_MINUTES; minute++) {
+        race->minute = minute;
+        for (i = 0; i < RACE_TIMES; i++) {
+            locks_counters_note_minute(race->counters, AT(minute));
+            locks_count_duration(race->counters, LOCKS_TIMED_LIST, 75);
+        }
+    }
+    race->is_over++;
+    return NULL;
+}
+
+START_TEST(reading_while_others_count_takes_nothing_back)
+{
+    race_t *race = start(run_writing, RIVALS);
+    locks_counts_t before = {0};
+
+    while (race->is_over < RIVALS) {
+        locks_counters_minutes(counters, AT(race->minute), starts);
+        assert_rising();
+        ck_assert(rises(&before, &starts[LOCKS_MINUTES]));
+        before = starts[LOCKS_MINUTES];
+        read_counts();
+        ck_assert(rises(&before, &counts));
+    }
+    join(race, RIVALS);
+    read_counts();
+    ck_assert_uint_eq(counts.durations[LOCKS_TIMED_LIST].buckets[1],
+                      RIVALS * RACE_MINUTES * RACE_TIMES);
+}
+END_TEST
+
 static void add_tests_of_counting(TCase *tests)
 {
     tcase_add_test(tests, nothing_is_counted_at_first);
@@ -676,7 +757,9 @@ static void add_tests_of_minutes(TCase *tests)
     tcase_add_test(tests, what_was_counted_longer_ago_is_in_no_minute);
     tcase_add_test(tests, a_request_that_began_in_the_minute_before_is_late);
     tcase_add_test(tests, a_clock_that_steps_back_a_little_loses_nothing);
+    tcase_add_loop_test(tests, a_clock_that_steps_back_far_begins_anew, 0, 12);
     tcase_add_test(tests, a_clock_that_was_far_ahead_is_right_again);
+    tcase_add_test(tests, a_clock_that_was_never_set_does_no_harm);
 }
 
 int main(void)
@@ -691,5 +774,6 @@ int main(void)
     tcase_add_test(tests, threads_that_count_at_once_lose_nothing);
     tcase_add_test(tests, processes_that_count_at_once_lose_nothing);
     tcase_add_test(tests, a_minute_that_two_note_at_once_is_noted_once);
+    tcase_add_test(tests, reading_while_others_count_takes_nothing_back);
     return unit_run(suite);
 }
