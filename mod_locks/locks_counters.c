@@ -336,7 +336,7 @@ double locks_histogram_quantile(const locks_histogram_t *histogram,
         before += here;
         below = bound;
     }
-    return before < rank ? below : 0;
+    return histogram->buckets[LOCKS_BUCKETS - 1] > 0 ? below : 0;
 }
 
 locks_histogram_t locks_histogram_since(const locks_histogram_t *later,

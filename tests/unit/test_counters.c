@@ -284,6 +284,7 @@ START_TEST(beyond_the_last_bound_it_is_told)
     double last = (double)locks_bucket_bounds[LOCKS_BUCKETS - 2];
 
     ASSERT_ABOUT(quantile_of(0, 0, 1, 0.5), last);
+    ASSERT_ABOUT(quantile_of(0, 0, 1, 0), last);
     ASSERT_ABOUT(quantile_of(1, 1, 2, 0.51), last);
     ASSERT_ABOUT(quantile_of(1, 1, 2, 1), last);
     ASSERT_ABOUT(quantile_of(1, 1, 2, 0.5), (double)locks_bucket_bounds[2]);
