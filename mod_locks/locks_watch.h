@@ -46,10 +46,9 @@ typedef struct locks_watched_server_t {
     _Atomic apr_int64_t lost;
     /** The trouble it is in: bits. */
     _Atomic apr_uint32_t trouble;
-    /** How much it had evicted when it was examined last, and whether it was.
-     */
-    _Atomic apr_uint64_t evictions;
-    _Atomic apr_uint32_t is_examined;
+    /** One more than it had evicted when it was examined last; 0 if it is to
+     *  be examined. */
+    _Atomic apr_uint64_t examined;
 } locks_watched_server_t;
 
 /** What changed with what was noted. */
