@@ -14,6 +14,18 @@ static void note_trouble(locks_watched_server_t *server, apr_uint32_t looked_at,
     news->ended = before & looked_at & ~found;
 }
 
+/** Is this look the one that made the first epoch? Others may have noted it
+ *  before. */
+static int is_fresh(locks_watched_server_t *server, const locks_epoch_t *epoch)
+{
+    apr_uint64_t first = 0;
+
+    if (atomic_compare_exchange_strong(&server->first, &first, epoch->number)) {
+        first = epoch->number;
+    }
+    return epoch->is_new && first == epoch->number;
+}
+
 /** Notes an epoch; whoever is first to see another one than before tells. */
 static void note_epoch(locks_watched_server_t *server,
                        const locks_epoch_t *epoch, apr_time_t now,
@@ -21,6 +33,7 @@ static void note_epoch(locks_watched_server_t *server,
 {
     apr_uint64_t before = atomic_load(&server->epoch);
 
+    news->is_fresh = is_fresh(server, epoch);
     if (before == epoch->number ||
         !atomic_compare_exchange_strong(&server->epoch, &before,
                                         epoch->number)) {
@@ -28,7 +41,6 @@ static void note_epoch(locks_watched_server_t *server,
     }
     atomic_store(&server->began, epoch->began);
     if (before == 0) {
-        news->is_fresh = epoch->is_new;
         return;
     }
     atomic_store(&server->lost, now);

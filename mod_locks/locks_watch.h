@@ -38,7 +38,9 @@ typedef struct locks_watched_server_t {
     /** When it was looked at last, by a clock that only goes forward; 0 if it
      *  is to be looked at soon. */
     _Atomic apr_int64_t looked;
-    /** The epoch that it was last seen in, and when that began. */
+    /** The epoch that it was first seen in, the one that it was last seen in,
+     *  and when that began. */
+    _Atomic apr_uint64_t first;
     _Atomic apr_uint64_t epoch;
     _Atomic apr_int64_t began;
     /** How often it has lost its data, and when that was noticed last. */

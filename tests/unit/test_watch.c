@@ -455,6 +455,17 @@ START_TEST(of_several_that_find_evictions_one_is_told)
 }
 END_TEST
 
+/** One of them made the record, and may be the last to note it. */
+START_TEST(of_several_that_find_it_fresh_one_is_told)
+{
+    race_t *race = prepare(1);
+
+    race->epochs[0].is_new = 1;
+    run_race(race);
+    assert_told(race, 0, 0, 0, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("watch");
@@ -482,5 +493,6 @@ int main(void)
     tcase_add_test(
         tests, of_several_that_examine_it_first_nobody_is_told_of_evictions);
     tcase_add_test(tests, of_several_that_find_evictions_one_is_told);
+    tcase_add_test(tests, of_several_that_find_it_fresh_one_is_told);
     return unit_run(suite);
 }
