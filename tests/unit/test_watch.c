@@ -8,7 +8,7 @@
 
 #define NOW apr_time_from_sec(1700000000)
 #define LATER (NOW + apr_time_from_sec(60))
-#define ROUNDS 20000
+#define ROUNDS 10000
 /** Few, so that they really run at the same time. */
 #define RIVALS 2
 
