@@ -322,6 +322,19 @@ typedef struct race_t {
     _Atomic int next;
 } race_t;
 
+/** Waits for the other, awake for a while: who sleeps comes late. */
+static void meet(_Atomic int *arrived)
+{
+    int spins = 0;
+
+    ++*arrived;
+    while (*arrived < RIVALS) {
+        if (++spins % 1000 == 0) {
+            apr_thread_yield();
+        }
+    }
+}
+
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
 {
     race_t *race = data;
@@ -332,10 +345,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     for (i = 0; i < ROUNDS; i++) {
         locks_watch_news_t told;
 
-        race->arrived[i]++;
-        while (race->arrived[i] < RIVALS) {
-            apr_thread_yield();
-        }
+        meet(&race->arrived[i]);
         told = race->by_epoch ? locks_watch_epoch(&race->servers[i],
                                                   &race->epochs[own], LATER)
                               : locks_watch_examined(&race->servers[i],
