@@ -217,6 +217,8 @@ typedef struct acquire_t {
     locks_snapshot_t *snapshot;
     /** The slot that an earlier try wrote and did not come to grant. */
     apr_uint64_t abandoned;
+    /** The lock of another user in the resource's slot that a try fenced. */
+    apr_uint64_t taken_over;
 } acquire_t;
 
 /** Slots are looked through for dead ones when they are more than half of
@@ -318,6 +320,8 @@ static apr_status_t renew(acquire_t *acquire, locks_lock_t *lock)
     lease.deadline = locks_now(op) + op->rules->ttl;
     rv = harmless(write_lease(op, view, &lease));
     op->deeds.is_renewal = rv == APR_SUCCESS;
+    /* An earlier try may have been about to move. */
+    op->deeds.is_move = 0;
     return rv == APR_SUCCESS ? granted(acquire, lock, &lease) : rv;
 }
 
@@ -331,8 +335,18 @@ static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
     if (rv == APR_SUCCESS && own) {
         rv = read_own_lease(acquire);
     }
-    acquire->op->deeds.is_takeover |= rv == APR_SUCCESS && !own;
+    if (rv == APR_SUCCESS && !own) {
+        acquire->taken_over = slot->id;
+        acquire->op->deeds.is_takeover = 1;
+    }
     return rv;
+}
+
+/** Does a slot have what an earlier try fenced, or wrote in its place? */
+static int is_left_by_us(const acquire_t *acquire, const locks_slot_t *slot)
+{
+    return slot != NULL &&
+           (slot->id == acquire->taken_over || slot->id == acquire->abandoned);
 }
 
 /** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
@@ -344,6 +358,10 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     slot_state_e state;
     int own;
 
+    if (!is_left_by_us(acquire, slot)) {
+        /* Somebody else took it in between. */
+        acquire->op->deeds.is_takeover = 0;
+    }
     if (slot == NULL) {
         return APR_SUCCESS;
     }

@@ -323,7 +323,7 @@ static int is_examination_due(const locks_watched_store_t *watched)
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
         const locks_watched_server_t *server = watched->servers[i];
 
-        if (!atomic_load(&server->is_examined) ||
+        if (atomic_load(&server->examined) == 0 ||
             (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE)) {
             return 1;
         }
