@@ -52,6 +52,11 @@ typedef struct locks_watched_server_t {
      */
     _Atomic apr_uint64_t evictions;
     _Atomic apr_uint32_t is_examined;
+    /** When it was examined last, by the clock of looked. */
+    _Atomic apr_int64_t examined_at;
+    /** Its epoch is looked at, too: that alone says whether it is of use
+     *  again, as a server may answer and yet not keep what it is given. */
+    _Atomic apr_uint32_t has_epoch;
 } locks_watched_server_t;
 
 /** What changed with what was noted. */

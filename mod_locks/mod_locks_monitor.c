@@ -19,6 +19,8 @@ APLOG_USE_MODULE(locks);
 #define TICK apr_time_from_sec(1)
 /** After how long without a look the servers are looked at. */
 #define LOOK_PERIOD apr_time_from_sec(10)
+/** After how long without one the servers are examined. */
+#define EXAMINATION_PERIOD apr_time_from_sec(30)
 /** How often a request reads an epoch along with what it needs. */
 #define AHEAD_PERIOD apr_time_from_sec(1)
 
@@ -84,6 +86,7 @@ static void find_records(registry_t *registry, locks_watched_store_t *watched)
         /* What is wrong with it is said again after each restart. */
         atomic_store(&watched->servers[i]->trouble, 0);
         atomic_store(&watched->servers[i]->looked, 0);
+        atomic_store(&watched->servers[i]->is_examined, 0);
     }
 }
 
@@ -268,6 +271,7 @@ locks_monitor_examine(const locks_watched_store_t *watched, apr_pool_t *pool)
             noted.may_evict = 0;
             noted.evictions = 0;
         }
+        atomic_store(&watched->servers[i]->examined_at, locks_deadline_now());
         news = locks_watch_examined(watched->servers[i], &noted);
         log_news(watched, servers[i].name, &news, servers[i].reason);
     }
@@ -296,39 +300,72 @@ static int is_in_use(const locks_watched_store_t *watched)
     return watched->is_named;
 }
 
-/** Is a look at a store due? Then it is this child's to make. */
-static int take_turn(const locks_watched_store_t *watched)
+/** Is it time for what was done last at that time? Then it is this child's to
+ *  do. */
+static int is_turn(_Atomic apr_int64_t *last, apr_interval_time_t period)
 {
     apr_time_t now = locks_deadline_now();
+    apr_int64_t then = atomic_load(last);
+
+    return (then == 0 || now - then >= period) &&
+           atomic_compare_exchange_strong(last, &then, now);
+}
+
+/** Is a look at a store due? */
+static int take_turn(const locks_watched_store_t *watched)
+{
     int is_due = 0;
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
-        apr_int64_t looked = atomic_load(&watched->servers[i]->looked);
-
-        if (looked == 0 || now - looked >= LOOK_PERIOD) {
-            is_due |= atomic_compare_exchange_strong(
-                &watched->servers[i]->looked, &looked, now);
-        }
+        is_due |= is_turn(&watched->servers[i]->looked, LOOK_PERIOD);
     }
     return is_due;
 }
 
 /** Settings change only when a server starts: it is examined then, and when it
- *  was not seen before. */
-static int is_examination_due(const locks_watched_store_t *watched)
+ *  was not seen before. Where there is no epoch, nothing else is looked at. */
+static int must_examine(const locks_watched_store_t *watched)
 {
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
         const locks_watched_server_t *server = watched->servers[i];
 
-        if (!atomic_load(&server->is_examined) ||
+        if (!atomic_load(&server->has_epoch) ||
+            !atomic_load(&server->is_examined) ||
             (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE)) {
             return 1;
         }
     }
     return 0;
+}
+
+/** Servers drop items at any time. */
+static int is_examination_due(const locks_watched_store_t *watched)
+{
+    int is_due = 0;
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        is_due |=
+            is_turn(&watched->servers[i]->examined_at, EXAMINATION_PERIOD);
+    }
+    return is_due;
+}
+
+/** Does what is due for a store. */
+static void watch(const locks_watched_store_t *watched, apr_pool_t *pool)
+{
+    int must = 0;
+
+    if (take_turn(watched)) {
+        locks_monitor_look(watched, pool);
+        must = must_examine(watched);
+    }
+    if (must || is_examination_due(watched)) {
+        locks_monitor_examine(watched, pool);
+    }
 }
 
 static void tick(void *baton)
@@ -340,11 +377,8 @@ static void tick(void *baton)
         const locks_watched_store_t *watched =
             APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
 
-        if (is_in_use(watched) && take_turn(watched)) {
-            locks_monitor_look(watched, monitor->pool);
-            if (is_examination_due(watched)) {
-                locks_monitor_examine(watched, monitor->pool);
-            }
+        if (is_in_use(watched)) {
+            watch(watched, monitor->pool);
             apr_pool_clear(monitor->pool);
         }
     }
@@ -367,6 +401,9 @@ static void find_keys(locks_watched_store_t *watched, apr_pool_t *pool)
         }
     }
     watched->epoch_keys = keys;
+    for (i = 0; watched->servers != NULL && i < store->servers; i++) {
+        atomic_store(&watched->servers[i]->has_epoch, 1);
+    }
 }
 
 void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server)
