@@ -238,6 +238,7 @@ const locks_epoch_t *locks_monitor_look(const locks_watched_store_t *watched,
         locks_store_open_unasked(watched->store, watched->server, pool), pool);
     epochs = apr_pcalloc(pool, (apr_size_t)count * sizeof(*epochs));
     locks_epochs_look(epochs, watched->epoch_keys, count, op);
+    locks_epochs_try(epochs, watched->epoch_keys, count, op);
     op->store->provider->close(op->store);
     for (i = 0; i < count; i++) {
         locks_watch_news_t news =
