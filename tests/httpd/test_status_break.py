@@ -13,7 +13,7 @@ from harness.application import Recorder
 from harness.httpd import MODULES, PASSWORD
 from harness.keys import lease_key
 from harness.proxy import answer, swallow
-from harness.site import LOCATION, NAMED, broken_site
+from harness.site import LOCATION, NAMED, broken_site, running_site
 from harness.status import STATUS, Page, Status, check_headers
 from harness.system import eventually
 
@@ -358,6 +358,22 @@ def test_nonce_is_that_of_all_children_also_after_a_graceful_restart(
     site.httpd.restart_gracefully()
     assert {anna.nonce() for _ in range(20)} == {fields["nonce"]}
     assert anna.form(fields).header("Location").endswith("broken=1")
+
+
+def test_nonce_is_another_after_a_full_start():
+    with running_site(location=LOCATION + STATUS) as site:
+        status = Status(site.httpd.address)
+        held = Held(site, site.course())
+        fields = held.fields(status)
+        site.httpd.stop()
+        site.httpd.start()
+        assert status.nonce() != fields["nonce"]
+        refused = status.form(fields)
+        assert refused.status == 403
+        assert "open the page again" in Page(refused).text
+        assert held.stands()
+        assert status.form(held.fields(status)).status == 303
+        assert not held.stands()
 
 
 # ---- The store fails ----

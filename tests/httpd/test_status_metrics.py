@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness import contract, exposition
+from harness.client import Wire
 from harness.keys import lease_key, slots_key
 from harness.proxy import (answer, cut_before, lose_reply, named, reads,
                            swallow)
@@ -23,7 +24,8 @@ BREAKER_TIMEOUTS = 3
 def site():
     """Several children; a virtual host whose locks are brief."""
     with broken_site(location=LOCATION + STATUS, timeout="300ms",
-                     vhosts={"brief": f"LocksTTL {TTL:.0f}s"}) as site:
+                     vhosts={"brief": f"LocksTTL {TTL:.0f}s",
+                             "small": "LocksMaxPerCourse 1"}) as site:
         site.status = Status(site.httpd.addresses["direct"])
         yield site
 
@@ -164,6 +166,47 @@ def test_writes_that_came_second(site, status, course):
     assert deeds(grown) == {"renewals_total": 1, "cas_conflicts_total": 2,
                             "retries_total": 2,
                             "requests_total acquire done": 1}
+
+
+def test_course_that_is_full(site, status, course):
+    first, late = site.users(2, course, vhost="small")
+    contract.granted(first.lock(course, "g1"))
+    with status.counting() as grown:
+        assert late.lock(course, "g2").status == 503
+    assert deeds(grown) == {"requests_total acquire course_full": 1}
+
+
+def test_catalog_that_is_down(course):
+    with running_site(location=LOCATION + STATUS) as site:
+        status = Status(site.httpd.address)
+        course = site.course()
+        user = site.user(course)
+        path = site.database.path
+        path.rename(path.with_suffix(".away"))
+        # New children have no connection to it.
+        site.httpd.restart_gracefully()
+        with status.counting() as grown:
+            for call in (lambda: user.lock(course, "g1"),
+                         lambda: user.locks(course)):
+                contract.error(call(), 503, "Course catalog unavailable")
+        assert deeds(grown) == {
+            "requests_total acquire catalog_unavailable": 1,
+            "requests_total list catalog_unavailable": 1}
+
+
+@pytest.mark.parametrize("rest, outcome", [
+    (b"Content-Length: 100\r\n\r\n{", "bad_request"),
+    (b"Transfer-Encoding: chunked\r\n\r\nno size\r\n", "broken_off")])
+def test_client_that_sends_half_a_request(site, status, course, rest, outcome):
+    user = site.user(course)
+    name = f"requests_total acquire {outcome}"
+    before = status.counters()[name]
+    with Wire(user.address) as wire:
+        wire.send(b"POST /locks HTTP/1.1\r\nHost: localhost\r\nSID: "
+                  + user.sid.encode() + b"\r\n" + rest)
+        wire.end_sending()
+        wire.rest()
+    eventually(lambda: status.counters()[name] == before + 1)
 
 
 def test_looking_counts_nothing(site, status):
