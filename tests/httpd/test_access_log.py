@@ -25,7 +25,7 @@ GUARDS = {"w": "LocksGuard respect",
           "open": "LocksGuard respect\n    LocksGuardFailure open"}
 LOG = r"""
 LogFormat "%m %U %>s %{LOCKS_OUTCOME}e %{LOCKS_ID}e %{LOCKS_ROUND_TRIPS}e %{LOCKS_STORE_US}e" locks
-CustomLog access.log locks
+CustomLog access.log locks "expr=%{REQUEST_URI} !~ m#^/status#"
 LogLevel locks:{level}
 """
 # A request that asked the store has all notes but that of a lock.
