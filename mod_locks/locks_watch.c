@@ -60,7 +60,10 @@ locks_watch_news_t locks_watch_epoch(locks_watched_server_t *server,
                      LOCKS_TROUBLE_UNREACHABLE, &news);
         return news;
     }
-    note_trouble(server, LOCKS_TROUBLE_UNREACHABLE | LOCKS_TROUBLE_NO_CAS,
+    /* A look that made the record saw no CAS value, and none missing. */
+    note_trouble(server,
+                 LOCKS_TROUBLE_UNREACHABLE |
+                     (epoch->is_new ? 0 : LOCKS_TROUBLE_NO_CAS),
                  epoch->lacks_cas ? LOCKS_TROUBLE_NO_CAS : 0, &news);
     note_epoch(server, epoch, now, &news);
     return news;
@@ -85,9 +88,10 @@ locks_watch_news_t locks_watch_examined(locks_watched_server_t *server,
                  ? LOCKS_TROUBLE_EVICTED
                  : 0;
     /* Evictions are not looked at for their end: what was dropped is gone. */
-    note_trouble(server,
-                 LOCKS_TROUBLE_UNREACHABLE | LOCKS_TROUBLE_NO_CAS |
-                     LOCKS_TROUBLE_MAY_EVICT,
-                 found, &news);
+    note_trouble(
+        server,
+        LOCKS_TROUBLE_NO_CAS | LOCKS_TROUBLE_MAY_EVICT |
+            (atomic_load(&server->has_epoch) ? 0 : LOCKS_TROUBLE_UNREACHABLE),
+        found, &news);
     return news;
 }

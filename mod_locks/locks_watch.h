@@ -53,6 +53,11 @@ typedef struct locks_watched_server_t {
     /** One more than it had evicted when it was examined last; 0 if it is to
      *  be examined. */
     _Atomic apr_uint64_t examined;
+    /** When it was examined last, by the clock of looked. */
+    _Atomic apr_int64_t examined_at;
+    /** Its epoch is looked at, too: that alone says whether it is of use
+     *  again, as a server may answer and yet not keep what it is given. */
+    _Atomic apr_uint32_t has_epoch;
 } locks_watched_server_t;
 
 /** What changed with what was noted. */

@@ -22,7 +22,6 @@ typedef struct result_t {
     int broken;
     /** Locks that may have been broken or not. */
     int unknown;
-    const char *why;
 } result_t;
 
 /** Are these the same, however much of them is? A guess must not tell by its
@@ -63,6 +62,15 @@ static const char *objection(request_rec *r, const locks_status_query_t *query,
     return NULL;
 }
 
+/** Notes that it is not known what became of a lock, or of a course's. */
+static void note_failure(request_rec *r, result_t *result,
+                         const locks_operation_t *op)
+{
+    result->unknown++;
+    ap_log_rerror(APLOG_MARK, locks_store_log_level(op->store, op->why), 0, r,
+                  "locks: the lock store is unavailable: %s", op->why);
+}
+
 /** Breaks one lock, on a store session of its own: a course may have more than
  *  one session has time for. */
 static void break_one(request_rec *r, result_t *result, apr_uint64_t id,
@@ -78,10 +86,7 @@ static void break_one(request_rec *r, result_t *result, apr_uint64_t id,
         locks_count_event(locks_counters(r->server), LOCKS_EVENT_BREAK, 1);
         locks_audit(r, &lock, "done", reason);
     } else if (rv != APR_NOTFOUND) {
-        result->unknown++;
-        result->why = op->why;
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "locks: the lock store is unavailable: %s", op->why);
+        note_failure(r, result, op);
         if (lock.id != 0) {
             locks_audit(r, &lock, "unknown", reason);
         }
@@ -100,8 +105,7 @@ static void break_course(request_rec *r, result_t *result,
 
     op->store->provider->close(op->store);
     if (rv != APR_SUCCESS) {
-        result->unknown++;
-        result->why = op->why;
+        note_failure(r, result, op);
         return;
     }
     for (i = 0; i < locks->nelts; i++) {

@@ -19,6 +19,8 @@ APLOG_USE_MODULE(locks);
 #define TICK apr_time_from_sec(1)
 /** After how long without a look the servers are looked at. */
 #define LOOK_PERIOD apr_time_from_sec(10)
+/** After how long without one the servers are examined. */
+#define EXAMINATION_PERIOD apr_time_from_sec(30)
 /** How often a request reads an epoch along with what it needs. */
 #define AHEAD_PERIOD apr_time_from_sec(1)
 
@@ -84,6 +86,7 @@ static void find_records(registry_t *registry, locks_watched_store_t *watched)
         /* What is wrong with it is said again after each restart. */
         atomic_store(&watched->servers[i]->trouble, 0);
         atomic_store(&watched->servers[i]->looked, 0);
+        atomic_store(&watched->servers[i]->examined, 0);
     }
 }
 
@@ -158,13 +161,15 @@ const apr_array_header_t *locks_watched_stores(const server_rec *server,
 /** Says what is wrong and what to do.
  *  @param why the store's own reason, where it gave one */
 static void log_trouble(const locks_watched_store_t *watched, const char *name,
-                        apr_uint32_t begun, const char *why)
+                        apr_uint32_t begun, const char *why, apr_pool_t *pool)
 {
     if (begun & LOCKS_TROUBLE_UNREACHABLE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
-                     "locks: memcached %s is of no use (%s): requests that "
-                     "need it are answered with 503 until it is back",
-                     name, why);
+                     "locks: %s: requests that need it are answered with 503 "
+                     "until it is back",
+                     strstr(why, name) != NULL
+                         ? why
+                         : apr_psprintf(pool, "memcached %s: %s", name, why));
     }
     if (begun & LOCKS_TROUBLE_NO_CAS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
@@ -189,9 +194,10 @@ static void log_trouble(const locks_watched_store_t *watched, const char *name,
 }
 
 static void log_news(const locks_watched_store_t *watched, const char *name,
-                     const locks_watch_news_t *news, const char *why)
+                     const locks_watch_news_t *news, const char *why,
+                     apr_pool_t *pool)
 {
-    log_trouble(watched, name, news->begun, why);
+    log_trouble(watched, name, news->begun, why, pool);
     if (news->ended & LOCKS_TROUBLE_UNREACHABLE) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, watched->server,
                      "locks: memcached %s is back", name);
@@ -235,13 +241,14 @@ const locks_epoch_t *locks_monitor_look(const locks_watched_store_t *watched,
         locks_store_open_unasked(watched->store, watched->server, pool), pool);
     epochs = apr_pcalloc(pool, (apr_size_t)count * sizeof(*epochs));
     locks_epochs_look(epochs, watched->epoch_keys, count, op);
+    locks_epochs_try(epochs, watched->epoch_keys, count, op);
     op->store->provider->close(op->store);
     for (i = 0; i < count; i++) {
         locks_watch_news_t news =
             locks_watch_epoch(watched->servers[i], &epochs[i], locks_now(op));
 
         log_news(watched, watched->store->provider->name(watched->store, i),
-                 &news, epochs[i].why);
+                 &news, epochs[i].why, pool);
     }
     return epochs;
 }
@@ -268,8 +275,9 @@ locks_monitor_examine(const locks_watched_store_t *watched, apr_pool_t *pool)
             noted.may_evict = 0;
             noted.evictions = 0;
         }
+        atomic_store(&watched->servers[i]->examined_at, locks_deadline_now());
         news = locks_watch_examined(watched->servers[i], &noted);
-        log_news(watched, servers[i].name, &news, servers[i].reason);
+        log_news(watched, servers[i].name, &news, servers[i].reason, pool);
     }
     return servers;
 }
@@ -296,39 +304,75 @@ static int is_in_use(const locks_watched_store_t *watched)
     return watched->is_named;
 }
 
-/** Is a look at a store due? Then it is this child's to make. */
-static int take_turn(const locks_watched_store_t *watched)
+/** Is it time for what was done last at that time? Then it is this child's to
+ *  do. */
+static int is_turn(_Atomic apr_int64_t *last, apr_interval_time_t period)
 {
     apr_time_t now = locks_deadline_now();
+    apr_int64_t then = atomic_load(last);
+
+    return (then == 0 || now - then >= period) &&
+           atomic_compare_exchange_strong(last, &then, now);
+}
+
+/** Is a look at a store due? */
+static int take_turn(const locks_watched_store_t *watched)
+{
     int is_due = 0;
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
-        apr_int64_t looked = atomic_load(&watched->servers[i]->looked);
-
-        if (looked == 0 || now - looked >= LOOK_PERIOD) {
-            is_due |= atomic_compare_exchange_strong(
-                &watched->servers[i]->looked, &looked, now);
-        }
+        is_due |= is_turn(&watched->servers[i]->looked, LOOK_PERIOD);
     }
     return is_due;
 }
 
 /** Settings change only when a server starts: it is examined then, and when it
- *  was not seen before. */
-static int is_examination_due(const locks_watched_store_t *watched)
+ *  was not seen before. Where there is no epoch, nothing else is looked at. */
+static int must_examine(const locks_watched_store_t *watched)
 {
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
         const locks_watched_server_t *server = watched->servers[i];
 
-        if (atomic_load(&server->examined) == 0 ||
+        if (!atomic_load(&server->has_epoch) ||
+            atomic_load(&server->examined) == 0 ||
             (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE)) {
             return 1;
         }
     }
     return 0;
+}
+
+/** Servers that may drop items do so at any time. */
+static int is_examination_due(const locks_watched_store_t *watched)
+{
+    int is_due = 0;
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        locks_watched_server_t *server = watched->servers[i];
+
+        is_due |=
+            (atomic_load(&server->trouble) & LOCKS_TROUBLE_MAY_EVICT) != 0 &&
+            is_turn(&server->examined_at, EXAMINATION_PERIOD);
+    }
+    return is_due;
+}
+
+/** Does what is due for a store. */
+static void watch(const locks_watched_store_t *watched, apr_pool_t *pool)
+{
+    int must = 0;
+
+    if (take_turn(watched)) {
+        locks_monitor_look(watched, pool);
+        must = must_examine(watched);
+    }
+    if (must || is_examination_due(watched)) {
+        locks_monitor_examine(watched, pool);
+    }
 }
 
 static void tick(void *baton)
@@ -340,11 +384,8 @@ static void tick(void *baton)
         const locks_watched_store_t *watched =
             APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
 
-        if (is_in_use(watched) && take_turn(watched)) {
-            locks_monitor_look(watched, monitor->pool);
-            if (is_examination_due(watched)) {
-                locks_monitor_examine(watched, monitor->pool);
-            }
+        if (is_in_use(watched)) {
+            watch(watched, monitor->pool);
             apr_pool_clear(monitor->pool);
         }
     }
@@ -367,6 +408,9 @@ static void find_keys(locks_watched_store_t *watched, apr_pool_t *pool)
         }
     }
     watched->epoch_keys = keys;
+    for (i = 0; watched->servers != NULL && i < store->servers; i++) {
+        atomic_store(&watched->servers[i]->has_epoch, 1);
+    }
 }
 
 void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server)

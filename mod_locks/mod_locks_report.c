@@ -29,6 +29,21 @@ void locks_report_open(locks_report_t *report, request_rec *r)
     report->counts = report->starts[LOCKS_MINUTES];
 }
 
+/** Do the epochs tell whether locks can be taken? The look that made one saw no
+ *  CAS value. */
+static int is_enough(const locks_report_store_t *store)
+{
+    int i;
+
+    for (i = 0; store->epochs != NULL && i < store->watched->store->servers;
+         i++) {
+        if (store->epochs[i].is_new) {
+            return 0;
+        }
+    }
+    return store->epochs != NULL;
+}
+
 void locks_report_stores(locks_report_t *report, int thoroughly)
 {
     apr_pool_t *pool = report->r->pool;
@@ -43,7 +58,7 @@ void locks_report_stores(locks_report_t *report, int thoroughly)
 
         store->watched = APR_ARRAY_IDX(watched, i, locks_watched_store_t *);
         store->epochs = locks_monitor_look(store->watched, pool);
-        store->servers = thoroughly || store->epochs == NULL
+        store->servers = thoroughly || !is_enough(store)
                              ? locks_monitor_examine(store->watched, pool)
                              : NULL;
     }

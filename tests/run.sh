@@ -53,6 +53,7 @@ need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'
 need openssl openssl command -v openssl
+need prometheus golang-github-prometheus command -v promtool
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
 need prometheus golang-github-prometheus command -v promtool
