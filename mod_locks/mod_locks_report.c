@@ -78,21 +78,21 @@ static locks_store_session_t *open_session(void *baton, apr_pool_t *pool)
  *  in use after LOCKS_RECORD_STALE. */
 static void note_lost_index(locks_report_t *report)
 {
-    const locks_report_store_t *store =
-        &APR_ARRAY_IDX(report->stores, 0, locks_report_store_t);
-    int count = store->watched->store->servers;
+    request_rec *r = report->r;
+    const locks_watched_store_t *watched =
+        APR_ARRAY_IDX(locks_watched_stores(r->server, r->pool), 0,
+                      const locks_watched_store_t *);
+    int count = watched->store->servers;
     int i;
 
-    for (i = 0; count > 1 && i < count; i++) {
-        const locks_watched_server_t *server = locks_report_watched(store, i);
-
-        if (server != NULL &&
-            atomic_load(&server->lost) > report->now - LOCKS_RECORD_STALE) {
+    for (i = 0; watched->servers != NULL && count > 1 && i < count; i++) {
+        if (atomic_load(&watched->servers[i]->lost) >
+            report->now - LOCKS_RECORD_STALE) {
             APR_ARRAY_PUSH(report->survey->gaps, const char *) = apr_psprintf(
-                report->r->pool,
+                r->pool,
                 "%s lost its data within the last day, and with it where to "
                 "look for some courses of other servers",
-                store->servers[i].name);
+                watched->store->provider->name(watched->store, i));
         }
     }
 }

@@ -5,7 +5,7 @@ scripts do."""
 import re
 from contextlib import contextmanager
 from html.parser import HTMLParser
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urldefrag, urlencode, urljoin, urlsplit
 
 from . import exposition
 from .client import Client
@@ -143,8 +143,9 @@ class Page:
                 for node in self.root.all("a")]
 
     def link(self, text):
+        """What a browser asks for by a link: without the fragment."""
         [target] = {target for name, target in self.links() if name == text}
-        return target
+        return urldefrag(target).url
 
 
 def check_page_headers(answer):
