@@ -215,7 +215,8 @@ def check_loss(site, times=1):
     metrics = site.status.metrics()
     assert metrics["data_losses_total"] == times
     assert metrics[f"store_data_losses_total locks {site.store.name}"] == times
-    assert f"lost {times} times" in site.status.page().servers()[0][-1]
+    how_often = "once" if times == 1 else f"{times} times"
+    assert f"lost {how_often}" in site.status.page().servers()[0][-1]
     auto = site.status.auto()
     assert auto["LocksServer0DataLosses"] == auto["LocksDataLosses"] == times
     assert said(site, LOST) == times
