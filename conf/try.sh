@@ -197,6 +197,7 @@ Listen 127.0.0.1:$port
 $mpm_line
 $(load unixd)
 $(load authz_core)
+$(load authz_host)
 ${user:+User $user}
 ${user:+Group $(id -gn "$user")}
 
@@ -210,6 +211,11 @@ LocksStore memcached:unix:$socket
 
 <Location "/locks">
     SetHandler locks
+</Location>
+
+<Location "/locks-status">
+    SetHandler locks-status
+    Require local
 </Location>
 END
 }
@@ -332,6 +338,8 @@ tell_story() {
         200 '^{}$' -X DELETE -H 'SID: anna' "$url/$second"
     step "Once is enough." \
         404 "Lock '$second' not found" -X DELETE -H 'SID: anna' "$url/$second"
+    step "A load balancer asks whether locks can be taken here." \
+        200 '^ok$' "$operators?health"
 }
 
 say_what_next() {
@@ -349,6 +357,9 @@ Type next, in another terminal:
   curl -i -H 'SID: carl' '$url?subject.courseId=algebra'
   curl -i '$url?subject.courseId=algebra'
 
+Look at $operators: who holds what, how memcached is, and what
+happened; locks can be broken there.
+
 Ctrl-C ends everything and removes it.
 END
 }
@@ -365,6 +376,7 @@ wait_for_end() {
 
 parse_options "$@"
 url=http://127.0.0.1:$port/locks
+operators=$url-status
 take_place
 need_build_tools
 need_servers

@@ -26,6 +26,8 @@ typedef struct acquire_t {
     locks_snapshot_t *snapshot;
     /** The slot that an earlier try wrote and did not come to grant. */
     apr_uint64_t abandoned;
+    /** The lock of another user in the resource's slot that a try fenced. */
+    apr_uint64_t taken_over;
 } acquire_t;
 
 /** Slots are looked through for dead ones when they are more than half of
@@ -99,8 +101,18 @@ static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
     if (rv == APR_SUCCESS && own) {
         rv = read_own_lease(acquire);
     }
-    acquire->op->deeds.is_takeover |= rv == APR_SUCCESS && !own;
+    if (rv == APR_SUCCESS && !own) {
+        acquire->taken_over = slot->id;
+        acquire->op->deeds.is_takeover = 1;
+    }
     return rv;
+}
+
+/** Does a slot have what an earlier try fenced, or wrote in its place? */
+static int is_left_by_us(const acquire_t *acquire, const locks_slot_t *slot)
+{
+    return slot != NULL &&
+           (slot->id == acquire->taken_over || slot->id == acquire->abandoned);
 }
 
 /** Step 2, the user's own live lock: a new deadline for the same lock, unless
@@ -137,6 +149,10 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
     locks_slot_state_e state;
     int own;
 
+    if (!is_left_by_us(acquire, slot)) {
+        /* Somebody else took it in between. */
+        acquire->op->deeds.is_takeover = 0;
+    }
     if (slot == NULL) {
         return APR_SUCCESS;
     }

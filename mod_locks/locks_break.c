@@ -50,15 +50,20 @@ apr_status_t locks_break(locks_operation_t *op, locks_lock_t *broken,
                          apr_uint64_t id, const char *owner)
 {
     apr_status_t rv;
+    int may_have_moved;
     int tries = 0;
 
     do {
         rv = try_break(op, broken, id, owner);
         /* Whichever is meant, the user may have moved on in between. */
-    } while (rv == APR_NOTFOUND && id == 0 && broken->id != 0 &&
-             ++tries < TRIES);
+        may_have_moved = rv == APR_NOTFOUND && id == 0 && broken->id != 0;
+    } while (may_have_moved && ++tries < TRIES);
     if (rv == APR_NOTFOUND) {
         memset(broken, 0, sizeof(*broken));
+    }
+    if (may_have_moved) {
+        op->why = "the user took another lock each time; try again";
+        return LOCKS_EUNAVAILABLE;
     }
     return rv;
 }

@@ -108,7 +108,15 @@ const char *const locks_store_failure_names[LOCKS_STORE_FAILURES] = {
 
 apr_size_t locks_counters_size(void)
 {
-    return sizeof(locks_counters_t);
+    return CACHE_LINE - 1 + sizeof(locks_counters_t);
+}
+
+locks_counters_t *locks_counters_in(void *memory)
+{
+    apr_uintptr_t beyond = (apr_uintptr_t)memory % CACHE_LINE;
+
+    return (locks_counters_t *)((char *)memory +
+                                (CACHE_LINE - beyond) % CACHE_LINE);
 }
 
 /** The copy that this thread counts on: its stack lies elsewhere than those
@@ -197,10 +205,10 @@ static apr_int64_t minute_of(apr_time_t time)
 }
 
 /** Is this minute to be begun, after that one? The clock may also have been
- *  far ahead. */
+ *  far ahead, or was not set yet: no minute before 1970 has a place. */
 static int is_next(apr_int64_t minute, apr_int64_t last)
 {
-    return minute > last || minute < last - LOCKS_MINUTES;
+    return minute > 0 && (minute > last || minute < last - LOCKS_MINUTES);
 }
 
 void locks_counters_note_minute(locks_counters_t *counters, apr_time_t now)
@@ -208,7 +216,7 @@ void locks_counters_note_minute(locks_counters_t *counters, apr_time_t now)
     apr_int64_t minute = minute_of(now);
     apr_int64_t last =
         atomic_load_explicit(&counters->minute, memory_order_relaxed);
-    beginning_t *beginning = &counters->beginnings[minute % KEPT];
+    beginning_t *beginning;
     locks_counts_t counts;
     const apr_uint64_t *numbers = (const apr_uint64_t *)&counts;
     apr_size_t i;
@@ -217,56 +225,81 @@ void locks_counters_note_minute(locks_counters_t *counters, apr_time_t now)
         !atomic_compare_exchange_strong(&counters->minute, &last, minute)) {
         return;
     }
+    beginning = &counters->beginnings[minute % KEPT];
     locks_counters_read(counters, &counts);
     atomic_store(&beginning->minute, 0);
     for (i = 0; i < CELLS; i++) {
+        /* Whoever reads one of these numbers finds the 0 afterwards. */
         atomic_store_explicit(&beginning->cells[i], numbers[i],
-                              memory_order_relaxed);
+                              memory_order_release);
     }
     atomic_store(&beginning->minute, minute);
 }
 
 /** Reads what had been counted when a minute began; 0 if nobody noted it, or
- *  somebody does just now. */
+ *  somebody does just now, and then the counts are anything. */
 static int read_beginning(const locks_counters_t *counters, apr_int64_t minute,
                           locks_counts_t *counts)
 {
-    const beginning_t *beginning = &counters->beginnings[minute % KEPT];
     apr_uint64_t *numbers = (apr_uint64_t *)counts;
-    locks_counts_t read;
+    const beginning_t *beginning;
     apr_size_t i;
 
+    if (minute <= 0) {
+        return 0;
+    }
+    beginning = &counters->beginnings[minute % KEPT];
     if (atomic_load(&beginning->minute) != minute) {
         return 0;
     }
-    memcpy(&read, counts, sizeof(read));
     for (i = 0; i < CELLS; i++) {
-        ((apr_uint64_t *)&read)[i] =
-            atomic_load_explicit(&beginning->cells[i], memory_order_relaxed);
+        numbers[i] =
+            atomic_load_explicit(&beginning->cells[i], memory_order_acquire);
     }
-    atomic_thread_fence(memory_order_acquire);
-    if (atomic_load(&beginning->minute) != minute) {
-        return 0;
+    return atomic_load(&beginning->minute) == minute;
+}
+
+/** Can these be the later counts? */
+static int is_later(const locks_counts_t *later, const locks_counts_t *earlier)
+{
+    const apr_uint64_t *numbers = (const apr_uint64_t *)later;
+    const apr_uint64_t *before = (const apr_uint64_t *)earlier;
+    apr_size_t i;
+
+    for (i = 0; i < CELLS; i++) {
+        if (numbers[i] < before[i]) {
+            return 0;
+        }
     }
-    memcpy(numbers, &read, sizeof(read));
     return 1;
 }
 
 /* Nothing was counted in a minute that nobody noted: its beginning is as that
- * of the next one that was. */
+ * of the next one that was. So is one whose counts are less than an earlier
+ * minute's: it was noted before the clock stepped back far, or the earlier one
+ * by a thread that was held up. What is counted now is read last, since
+ * another thread may note a minute meanwhile. */
 int locks_counters_minutes(const locks_counters_t *counters, apr_time_t now,
                            locks_counts_t *starts)
 {
-    apr_int64_t last = minute_of(now);
+    apr_int64_t first = minute_of(now) - (LOCKS_MINUTES - 1);
+    const locks_counts_t *before = NULL;
+    char is_noted[LOCKS_MINUTES] = {0};
     int seen = 0;
     int i;
 
+    for (i = 0; i < LOCKS_MINUTES; i++) {
+        if (read_beginning(counters, first + i, &starts[i]) &&
+            (before == NULL || is_later(&starts[i], before))) {
+            is_noted[i] = 1;
+            before = &starts[i];
+            seen = seen > 0 ? seen : LOCKS_MINUTES - i;
+        }
+    }
     locks_counters_read(counters, &starts[LOCKS_MINUTES]);
     for (i = LOCKS_MINUTES - 1; i >= 0; i--) {
-        starts[i] = starts[i + 1];
-        if (read_beginning(counters, last - (LOCKS_MINUTES - 1 - i),
-                           &starts[i])) {
-            seen = LOCKS_MINUTES - i;
+        if (!is_noted[i]) {
+            starts[i] = starts[i + 1];
         }
     }
     return seen;
@@ -303,7 +336,7 @@ double locks_histogram_quantile(const locks_histogram_t *histogram,
         before += here;
         below = bound;
     }
-    return before < rank ? below : 0;
+    return histogram->buckets[LOCKS_BUCKETS - 1] > 0 ? below : 0;
 }
 
 locks_histogram_t locks_histogram_since(const locks_histogram_t *later,

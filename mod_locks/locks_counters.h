@@ -129,8 +129,12 @@ typedef struct locks_counts_t {
 /** Counters in shared memory. All zero, nothing was counted. */
 typedef struct locks_counters_t locks_counters_t;
 
-/** The bytes that counters take. */
+/** The bytes that counters take, wherever they begin. */
 apr_size_t locks_counters_size(void);
+
+/** The counters in memory of this size, which need not begin where a cache
+ *  line does: they do. */
+locks_counters_t *locks_counters_in(void *memory);
 
 /** @name Counting
  * @{ */

@@ -214,3 +214,21 @@ void locks_epochs_look(locks_epoch_t *epochs, const char *const *keys,
     read_look(lost);
     give_up_missing(lost);
 }
+
+/* Memory for what is added is taken before it is known whether it is there:
+ * memcached has no cheaper answer to whether it has any. A record that is gone
+ * meanwhile is made. */
+void locks_epochs_try(locks_epoch_t *epochs, const char *const *keys, int count,
+                      locks_operation_t *op)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        locks_epoch_t tried;
+
+        if (epochs[i].status == APR_SUCCESS && !epochs[i].is_new &&
+            make(op, &tried, keys[i]) != LOCKS_STORE_LOST) {
+            epochs[i] = tried;
+        }
+    }
+}

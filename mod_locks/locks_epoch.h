@@ -65,4 +65,14 @@ const char *locks_epoch_key(const char *prefix, int server,
 void locks_epochs_look(locks_epoch_t *epochs, const char *const *keys,
                        int count, locks_operation_t *op);
 
+/**
+ * Finds out whether servers take writes, by an attempt to make the records that
+ * they were seen to have: a server whose memory is full refuses it, and any
+ * other one too, as there is a record. One round trip for each.
+ * @param epochs as locks_epochs_look() set them; those of servers that take
+ *               none get LOCKS_EUNAVAILABLE
+ */
+void locks_epochs_try(locks_epoch_t *epochs, const char *const *keys, int count,
+                      locks_operation_t *op);
+
 #endif

@@ -6,8 +6,8 @@
  * It gives, on any store that compares and swaps single keys: no two users
  * hold live locks on one resource at once; a user never holds two live locks
  * of a type; a granted lock stays live until its owner's next grant or
- * release, its deadline, or loss of the store's data; a worker that dies at
- * any point leaves all this intact.
+ * release, a forced release, its deadline, or loss of the store's data; a
+ * worker that dies at any point leaves all this intact.
  *
  * The lease is the lock itself; slots say where to look. A lock L on
  * resource g by user o is

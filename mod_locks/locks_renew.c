@@ -57,6 +57,9 @@ apr_status_t locks_renew_lease(locks_operation_t *op,
     lease.deadline = locks_now(op) + locks_terms_ttl(op, terms);
     rv = locks_write_harmless(locks_write_lease(op, view, &lease));
     op->deeds.is_renewal = rv == APR_SUCCESS;
+    /* An earlier try may have been about to move. */
+    op->deeds.is_move = 0;
+    op->deeds.left = NULL;
     return rv == APR_SUCCESS ? locks_granted(op, lock, &lease) : rv;
 }
 

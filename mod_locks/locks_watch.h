@@ -40,7 +40,9 @@ typedef struct locks_watched_server_t {
     /** When it was looked at last, by a clock that only goes forward; 0 if it
      *  is to be looked at soon. */
     _Atomic apr_int64_t looked;
-    /** The epoch that it was last seen in, and when that began. */
+    /** The epoch that it was first seen in, the one that it was last seen in,
+     *  and when that began. */
+    _Atomic apr_uint64_t first;
     _Atomic apr_uint64_t epoch;
     _Atomic apr_int64_t began;
     /** How often it has lost its data, and when that was noticed last. */
@@ -48,10 +50,14 @@ typedef struct locks_watched_server_t {
     _Atomic apr_int64_t lost;
     /** The trouble it is in: bits. */
     _Atomic apr_uint32_t trouble;
-    /** How much it had evicted when it was examined last, and whether it was.
-     */
-    _Atomic apr_uint64_t evictions;
-    _Atomic apr_uint32_t is_examined;
+    /** One more than it had evicted when it was examined last; 0 if it is to
+     *  be examined. */
+    _Atomic apr_uint64_t examined;
+    /** When it was examined last, by the clock of looked. */
+    _Atomic apr_int64_t examined_at;
+    /** Its epoch is looked at, too: that alone says whether it is of use
+     *  again, as a server may answer and yet not keep what it is given. */
+    _Atomic apr_uint32_t has_epoch;
 } locks_watched_server_t;
 
 /** What changed with what was noted. */

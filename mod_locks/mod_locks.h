@@ -475,10 +475,10 @@ int locks_audit_open(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
  *  restart (mod_locks_shared.c). */
 int locks_shared_configure(apr_pool_t *pconf, apr_pool_t *plog,
                            apr_pool_t *ptemp, server_rec *main_server);
-/** Finds out which stores there are to watch (mod_locks_monitor.c). */
-int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
+/** Finds out which stores there are to watch (mod_locks_watched.c). */
+int locks_watched_configure(apr_pool_t *pconf, apr_pool_t *plog,
                             apr_pool_t *ptemp, server_rec *main_server);
-/** Starts watching in this child. */
+/** Starts watching in this child (mod_locks_monitor.c). */
 void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server);
 /** Serves locks-status (mod_locks_status.c). */
 int locks_status_handler(request_rec *r);

@@ -22,7 +22,6 @@ typedef struct result_t {
     int broken;
     /** Locks that may have been broken or not. */
     int unknown;
-    const char *why;
 } result_t;
 
 /** Are these the same, however much of them is? A guess must not tell by its
@@ -53,13 +52,23 @@ static const char *objection(request_rec *r, const locks_status_query_t *query,
                "start: open the page again";
     }
     *status = HTTP_BAD_REQUEST;
-    if (query->reason == NULL || *query->reason == '\0') {
+    if (query->reason == NULL ||
+        query->reason[strspn(query->reason, " \t\r\n")] == '\0') {
         return "Say why: the reason is recorded";
     }
     if (strlen(query->reason) > REASON_MAX) {
         return "The reason is too long";
     }
     return NULL;
+}
+
+/** Notes that it is not known what became of a lock, or of a course's. */
+static void note_failure(request_rec *r, result_t *result,
+                         const locks_operation_t *op)
+{
+    result->unknown++;
+    ap_log_rerror(APLOG_MARK, locks_store_log_level(op->store, op->why), 0, r,
+                  "locks: the lock store is unavailable: %s", op->why);
 }
 
 /** Breaks one lock, on a store session of its own: a course may have more than
@@ -77,10 +86,7 @@ static void break_one(request_rec *r, result_t *result, apr_uint64_t id,
         locks_count_event(locks_counters(r->server), LOCKS_EVENT_BREAK, 1);
         locks_audit(r, &lock, "done", reason);
     } else if (rv != APR_NOTFOUND) {
-        result->unknown++;
-        result->why = op->why;
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "locks: the lock store is unavailable: %s", op->why);
+        note_failure(r, result, op);
         if (lock.id != 0) {
             locks_audit(r, &lock, "unknown", reason);
         }
@@ -99,8 +105,7 @@ static void break_course(request_rec *r, result_t *result,
 
     op->store->provider->close(op->store);
     if (rv != APR_SUCCESS) {
-        result->unknown++;
-        result->why = op->why;
+        note_failure(r, result, op);
         return;
     }
     for (i = 0; i < locks->nelts; i++) {
@@ -166,9 +171,10 @@ static void answer(request_rec *r, const result_t *result, int as_json)
         /* So that loading the page again does not post again: RFC 9110,
          * section 15.4.4. */
         r->status = HTTP_SEE_OTHER;
-        apr_table_setn(
-            r->headers_out, "Location",
-            apr_psprintf(r->pool, "%s?broken=%d", r->uri, result->broken));
+        apr_table_setn(r->headers_out, "Location",
+                       apr_psprintf(r->pool, "%s?broken=%d",
+                                    ap_escape_uri(r->pool, r->uri),
+                                    result->broken));
         ap_set_content_type(r, "text/plain; charset=utf-8");
         ap_rprintf(r, "%d broken\n", result->broken);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small chart of the last hour, as SVG in the page: a bar for each minute. */
+/* A small chart of the last hour, as SVG in the page: a bar for each minute.
+ * Its scale is text beside it, as the SVG is stretched to its place. */
 #include "mod_locks_status.h"
 
 #include <apr_strings.h>
@@ -40,6 +41,12 @@ static void send_bars(const locks_report_t *report, locks_series_e series,
     request_rec *r = report->r;
     int minute;
 
+    if (report->minutes < LOCKS_MINUTES) {
+        ap_rprintf(r,
+                   "<rect class=\"unknown\" x=\"0\" y=\"0\" width=\"%d\" "
+                   "height=\"%d\"><title>not counted yet</title></rect>",
+                   (LOCKS_MINUTES - report->minutes) * STEP, HEIGHT);
+    }
     for (minute = LOCKS_MINUTES - report->minutes; minute < LOCKS_MINUTES;
          minute++) {
         double value = locks_report_minute(report, series, minute);
@@ -83,12 +90,18 @@ void locks_chart_send(const locks_report_t *report, locks_series_e series)
     ap_rprintf(r,
                "<figure class=\"%s\"><figcaption>%s <small>%s</small>"
                "</figcaption>"
+               "<div class=\"top\" aria-hidden=\"true\">%s%s</div>"
                "<svg role=\"img\" aria-label=\"%s: %s\" viewBox=\"0 0 %d %d\" "
                "preserveAspectRatio=\"none\">"
-               "<line x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
+               "<line x1=\"0\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>"
+               "<line x1=\"0\" y1=\"0\" x2=\"%d\" y2=\"0\"/>",
                charts[series].name, charts[series].title, summary,
+               sum > 0 ? number(highest, r->pool) : "", sum > 0 ? unit : "",
                charts[series].title, summary, LOCKS_MINUTES * STEP, HEIGHT + 1,
-               HEIGHT, LOCKS_MINUTES * STEP, HEIGHT);
+               HEIGHT, LOCKS_MINUTES * STEP, HEIGHT, LOCKS_MINUTES * STEP);
     send_bars(report, series, highest);
-    ap_rputs("</svg></figure>\n", r);
+    ap_rprintf(r,
+               "</svg><div class=\"axis\" aria-hidden=\"true\">"
+               "<span>%d min ago</span><span>now</span></div></figure>\n",
+               LOCKS_MINUTES);
 }

@@ -126,8 +126,7 @@ void locks_count_guarded(request_rec *r, locks_decision_e decision,
     note(r, locks_decision_names[decision], op);
 }
 
-/** What a status says of a request that httpd refused. */
-static locks_outcome_e outcome_of(int status)
+locks_outcome_e locks_outcome_of(int status)
 {
     switch (status) {
     case HTTP_BAD_REQUEST:
@@ -136,6 +135,10 @@ static locks_outcome_e outcome_of(int status)
         return LOCKS_OUTCOME_UNAUTHENTICATED;
     case HTTP_FORBIDDEN:
         return LOCKS_OUTCOME_FORBIDDEN;
+    case HTTP_NOT_FOUND:
+        return LOCKS_OUTCOME_NOT_FOUND;
+    case AP_FILTER_ERROR:
+        return LOCKS_OUTCOME_BROKEN_OFF;
     default:
         return LOCKS_OUTCOME_REFUSED;
     }
@@ -144,7 +147,7 @@ static locks_outcome_e outcome_of(int status)
 void locks_count_refusal(request_rec *r)
 {
     locks_counters_t *counters = locks_counters(r->server);
-    locks_outcome_e outcome = outcome_of(r->status);
+    locks_outcome_e outcome = locks_outcome_of(r->status);
 
     locks_counters_note_minute(counters, r->request_time);
     locks_count_request(counters, LOCKS_ENDPOINT_OTHER, outcome);

@@ -15,29 +15,9 @@ APLOG_USE_MODULE(locks);
 
 /* ---- Refusals ---- */
 
-/** What a refusal with this status counts as, unless it is said to be another.
- */
-static locks_outcome_e outcome_of(int status)
-{
-    switch (status) {
-    case HTTP_BAD_REQUEST:
-        return LOCKS_OUTCOME_BAD_REQUEST;
-    case HTTP_UNAUTHORIZED:
-        return LOCKS_OUTCOME_UNAUTHENTICATED;
-    case HTTP_FORBIDDEN:
-        return LOCKS_OUTCOME_FORBIDDEN;
-    case HTTP_NOT_FOUND:
-        return LOCKS_OUTCOME_NOT_FOUND;
-    case AP_FILTER_ERROR:
-        return LOCKS_OUTCOME_BROKEN_OFF;
-    default:
-        return LOCKS_OUTCOME_REFUSED;
-    }
-}
-
 int locks_refuse(locks_exchange_t *exchange, int status, const char *message)
 {
-    exchange->outcome = outcome_of(status);
+    exchange->outcome = locks_outcome_of(status);
     exchange->status = status;
     exchange->message = message;
     exchange->message_length = message != NULL ? strlen(message) : 0;

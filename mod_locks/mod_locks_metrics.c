@@ -122,6 +122,33 @@ static void events(const exposition_t *to)
     }
 }
 
+/** A bucket's bound in seconds, written as everywhere else, so that it is found
+ *  by its text: APR's "%g" leaves out the zero before the point. Below a tenth
+ *  of a millisecond that is with an exponent. */
+static const char *bound_text(const exposition_t *to,
+                              apr_interval_time_t microseconds)
+{
+    char *text;
+    char *end;
+
+    if (microseconds < 100) {
+        return apr_psprintf(to->r->pool, "%" APR_TIME_T_FMT "e-05",
+                            microseconds / 10);
+    }
+    if (microseconds % APR_USEC_PER_SEC == 0) {
+        return apr_psprintf(to->r->pool, "%" APR_TIME_T_FMT "%s",
+                            apr_time_sec(microseconds),
+                            to->is_open_metrics ? ".0" : "");
+    }
+    text = apr_psprintf(to->r->pool, "%" APR_TIME_T_FMT ".%06" APR_TIME_T_FMT,
+                        apr_time_sec(microseconds),
+                        microseconds % APR_USEC_PER_SEC);
+    for (end = text + strlen(text); end[-1] == '0'; end--) {
+    }
+    *end = '\0';
+    return text;
+}
+
 /** A histogram's samples; buckets are cumulative, in seconds.
  *  @param labels without braces, ended by a comma unless empty */
 static void histogram(const exposition_t *to, const char *name,
@@ -137,14 +164,9 @@ static void histogram(const exposition_t *to, const char *name,
 
     for (i = 0; i < LOCKS_BUCKETS; i++) {
         const char *bound = i < LOCKS_BUCKETS - 1
-                                ? apr_psprintf(pool, "%g",
-                                               (double)locks_bucket_bounds[i] /
-                                                   APR_USEC_PER_SEC)
+                                ? bound_text(to, locks_bucket_bounds[i])
                                 : "+Inf";
 
-        if (to->is_open_metrics && i == LOCKS_BUCKETS - 2) {
-            bound = "1.0";
-        }
         count += values->buckets[i];
         ap_rprintf(to->r,
                    "mod_locks_%s_bucket{%sle=\"%s\"} %" APR_UINT64_T_FMT "\n",

@@ -19,152 +19,25 @@ APLOG_USE_MODULE(locks);
 #define TICK apr_time_from_sec(1)
 /** After how long without a look the servers are looked at. */
 #define LOOK_PERIOD apr_time_from_sec(10)
+/** After how long without one the servers are examined. */
+#define EXAMINATION_PERIOD apr_time_from_sec(30)
 /** How often a request reads an epoch along with what it needs. */
 #define AHEAD_PERIOD apr_time_from_sec(1)
-
-/* ---- Which stores there are ---- */
-
-/** How a store is watched; NULL if it is not known. */
-static locks_watched_store_t *find_store(const apr_array_header_t *all,
-                                         const locks_store_t *store)
-{
-    int i;
-
-    for (i = 0; i < all->nelts; i++) {
-        locks_watched_store_t *watched =
-            APR_ARRAY_IDX(all, i, locks_watched_store_t *);
-
-        if (watched->store == store) {
-            return watched;
-        }
-    }
-    return NULL;
-}
-
-/** Which records of servers this configuration uses, and the stores found. */
-typedef struct registry_t {
-    apr_array_header_t *stores;
-    locks_shared_t *shared;
-    char in_use[LOCKS_SHARED_SERVERS];
-    apr_pool_t *pool;
-} registry_t;
-
-/** The record of a store's server: known again after a restart if store, prefix
- *  and the server's place in it are the same. */
-static locks_watched_server_t *record_for(registry_t *registry,
-                                          const locks_watched_store_t *watched,
-                                          int number)
-{
-    const char *text =
-        apr_psprintf(registry->pool, "%s\n%s\n%d", watched->address,
-                     watched->has_locks ? watched->rules->prefix : "", number);
-
-    return locks_shared_server(
-        registry->shared, locks_digest(text, registry->pool), registry->in_use);
-}
-
-/** Finds the records of a store's servers; none if there are too many. */
-static void find_records(registry_t *registry, locks_watched_store_t *watched)
-{
-    int count = watched->store->servers;
-    int i;
-
-    watched->servers = apr_palloc(
-        registry->pool, (apr_size_t)count * sizeof(*watched->servers));
-    for (i = 0; i < count; i++) {
-        watched->servers[i] = record_for(registry, watched, i);
-        if (watched->servers[i] == NULL) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, watched->server,
-                         "locks: more than %d servers in all stores: those of "
-                         "%s are not watched",
-                         LOCKS_SHARED_SERVERS, watched->address);
-            watched->servers = NULL;
-            return;
-        }
-        /* What is wrong with it is said again after each restart. */
-        atomic_store(&watched->servers[i]->trouble, 0);
-        atomic_store(&watched->servers[i]->looked, 0);
-    }
-}
-
-static void add_store(registry_t *registry, locks_store_t *store,
-                      const char *address, int has_locks, server_rec *server)
-{
-    locks_watched_store_t *watched = find_store(registry->stores, store);
-    int is_named =
-        !has_locks || !locks_server_config(server)->has_default_store;
-
-    if (watched != NULL) {
-        watched->is_named |= is_named;
-        return;
-    }
-    watched = apr_pcalloc(registry->pool, sizeof(*watched));
-    watched->store = store;
-    watched->address = address;
-    watched->rules = &locks_server_config(server)->rules;
-    watched->server = server;
-    watched->has_locks = has_locks;
-    watched->is_named = is_named;
-    APR_ARRAY_PUSH(registry->stores, locks_watched_store_t *) = watched;
-    find_records(registry, watched);
-}
-
-int locks_monitor_configure(apr_pool_t *pconf, apr_pool_t *plog,
-                            apr_pool_t *ptemp, server_rec *main_server)
-{
-    registry_t registry = {.shared = locks_shared(main_server), .pool = pconf};
-    server_rec *server;
-
-    (void)plog;
-    (void)ptemp;
-    registry.stores = apr_array_make(pconf, 2, sizeof(locks_watched_store_t *));
-    /* Those with locks first: a store that has sessions too counts as one. */
-    for (server = main_server; server != NULL; server = server->next) {
-        const locks_server_config_t *config = locks_server_config(server);
-
-        add_store(&registry, config->store, config->store_address, 1, server);
-    }
-    for (server = main_server; server != NULL; server = server->next) {
-        locks_server_config_t *config =
-            ap_get_module_config(server->module_config, &locks_module);
-
-        if (config->session_store != config->store) {
-            add_store(&registry, config->session_store,
-                      config->session_store_address, 0, server);
-        }
-        config->watched_stores = registry.stores;
-    }
-    return OK;
-}
-
-const apr_array_header_t *locks_watched_stores(const server_rec *server,
-                                               apr_pool_t *pool)
-{
-    const locks_server_config_t *config = locks_server_config(server);
-    apr_array_header_t *own =
-        apr_array_make(pool, 2, sizeof(locks_watched_store_t *));
-
-    APR_ARRAY_PUSH(own, locks_watched_store_t *) =
-        find_store(config->watched_stores, config->store);
-    if (config->session_store != config->store) {
-        APR_ARRAY_PUSH(own, locks_watched_store_t *) =
-            find_store(config->watched_stores, config->session_store);
-    }
-    return own;
-}
 
 /* ---- Telling what is new ---- */
 
 /** Says what is wrong and what to do.
  *  @param why the store's own reason, where it gave one */
 static void log_trouble(const locks_watched_store_t *watched, const char *name,
-                        apr_uint32_t begun, const char *why)
+                        apr_uint32_t begun, const char *why, apr_pool_t *pool)
 {
     if (begun & LOCKS_TROUBLE_UNREACHABLE) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
-                     "locks: memcached %s is of no use (%s): requests that "
-                     "need it are answered with 503 until it is back",
-                     name, why);
+                     "locks: %s: requests that need it are answered with 503 "
+                     "until it is back",
+                     strstr(why, name) != NULL
+                         ? why
+                         : apr_psprintf(pool, "memcached %s: %s", name, why));
     }
     if (begun & LOCKS_TROUBLE_NO_CAS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, watched->server,
@@ -189,9 +62,10 @@ static void log_trouble(const locks_watched_store_t *watched, const char *name,
 }
 
 static void log_news(const locks_watched_store_t *watched, const char *name,
-                     const locks_watch_news_t *news, const char *why)
+                     const locks_watch_news_t *news, const char *why,
+                     apr_pool_t *pool)
 {
-    log_trouble(watched, name, news->begun, why);
+    log_trouble(watched, name, news->begun, why, pool);
     if (news->ended & LOCKS_TROUBLE_UNREACHABLE) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, watched->server,
                      "locks: memcached %s is back", name);
@@ -235,13 +109,14 @@ const locks_epoch_t *locks_monitor_look(const locks_watched_store_t *watched,
         locks_store_open_unasked(watched->store, watched->server, pool), pool);
     epochs = apr_pcalloc(pool, (apr_size_t)count * sizeof(*epochs));
     locks_epochs_look(epochs, watched->epoch_keys, count, op);
+    locks_epochs_try(epochs, watched->epoch_keys, count, op);
     op->store->provider->close(op->store);
     for (i = 0; i < count; i++) {
         locks_watch_news_t news =
             locks_watch_epoch(watched->servers[i], &epochs[i], locks_now(op));
 
         log_news(watched, watched->store->provider->name(watched->store, i),
-                 &news, epochs[i].why);
+                 &news, epochs[i].why, pool);
     }
     return epochs;
 }
@@ -268,8 +143,9 @@ locks_monitor_examine(const locks_watched_store_t *watched, apr_pool_t *pool)
             noted.may_evict = 0;
             noted.evictions = 0;
         }
+        atomic_store(&watched->servers[i]->examined_at, locks_deadline_now());
         news = locks_watch_examined(watched->servers[i], &noted);
-        log_news(watched, servers[i].name, &news, servers[i].reason);
+        log_news(watched, servers[i].name, &news, servers[i].reason, pool);
     }
     return servers;
 }
@@ -296,39 +172,75 @@ static int is_in_use(const locks_watched_store_t *watched)
     return watched->is_named;
 }
 
-/** Is a look at a store due? Then it is this child's to make. */
-static int take_turn(const locks_watched_store_t *watched)
+/** Is it time for what was done last at that time? Then it is this child's to
+ *  do. */
+static int is_turn(_Atomic apr_int64_t *last, apr_interval_time_t period)
 {
     apr_time_t now = locks_deadline_now();
+    apr_int64_t then = atomic_load(last);
+
+    return (then == 0 || now - then >= period) &&
+           atomic_compare_exchange_strong(last, &then, now);
+}
+
+/** Is a look at a store due? */
+static int take_turn(const locks_watched_store_t *watched)
+{
     int is_due = 0;
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
-        apr_int64_t looked = atomic_load(&watched->servers[i]->looked);
-
-        if (looked == 0 || now - looked >= LOOK_PERIOD) {
-            is_due |= atomic_compare_exchange_strong(
-                &watched->servers[i]->looked, &looked, now);
-        }
+        is_due |= is_turn(&watched->servers[i]->looked, LOOK_PERIOD);
     }
     return is_due;
 }
 
 /** Settings change only when a server starts: it is examined then, and when it
- *  was not seen before. */
-static int is_examination_due(const locks_watched_store_t *watched)
+ *  was not seen before. Where there is no epoch, nothing else is looked at. */
+static int must_examine(const locks_watched_store_t *watched)
 {
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
         const locks_watched_server_t *server = watched->servers[i];
 
-        if (!atomic_load(&server->is_examined) ||
+        if (!atomic_load(&server->has_epoch) ||
+            atomic_load(&server->examined) == 0 ||
             (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE)) {
             return 1;
         }
     }
     return 0;
+}
+
+/** Servers that may drop items do so at any time. */
+static int is_examination_due(const locks_watched_store_t *watched)
+{
+    int is_due = 0;
+    int i;
+
+    for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
+        locks_watched_server_t *server = watched->servers[i];
+
+        is_due |=
+            (atomic_load(&server->trouble) & LOCKS_TROUBLE_MAY_EVICT) != 0 &&
+            is_turn(&server->examined_at, EXAMINATION_PERIOD);
+    }
+    return is_due;
+}
+
+/** Does what is due for a store. */
+static void watch(const locks_watched_store_t *watched, apr_pool_t *pool)
+{
+    int must = 0;
+
+    if (take_turn(watched)) {
+        locks_monitor_look(watched, pool);
+        must = must_examine(watched);
+    }
+    if (must || is_examination_due(watched)) {
+        locks_monitor_examine(watched, pool);
+    }
 }
 
 static void tick(void *baton)
@@ -340,11 +252,8 @@ static void tick(void *baton)
         const locks_watched_store_t *watched =
             APR_ARRAY_IDX(monitor->stores, i, locks_watched_store_t *);
 
-        if (is_in_use(watched) && take_turn(watched)) {
-            locks_monitor_look(watched, monitor->pool);
-            if (is_examination_due(watched)) {
-                locks_monitor_examine(watched, monitor->pool);
-            }
+        if (is_in_use(watched)) {
+            watch(watched, monitor->pool);
             apr_pool_clear(monitor->pool);
         }
     }
@@ -367,6 +276,9 @@ static void find_keys(locks_watched_store_t *watched, apr_pool_t *pool)
         }
     }
     watched->epoch_keys = keys;
+    for (i = 0; watched->servers != NULL && i < store->servers; i++) {
+        atomic_store(&watched->servers[i]->has_epoch, 1);
+    }
 }
 
 void locks_monitor_start(apr_pool_t *pchild, server_rec *main_server)
@@ -401,7 +313,7 @@ static const locks_watched_store_t *lock_store(const request_rec *r)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
     const locks_watched_store_t *watched =
-        find_store(config->watched_stores, config->store);
+        locks_watched_find(config->watched_stores, config->store);
 
     return watched->servers != NULL && watched->epoch_keys != NULL ? watched
                                                                    : NULL;

@@ -64,7 +64,6 @@ static void set_headers(request_rec *r, const char *nonce)
                                "form-action 'self'; base-uri 'none'; "
                                "frame-ancestors 'none'",
                                NULL));
-    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     apr_table_setn(r->headers_out, "X-Frame-Options", "DENY");
     apr_table_setn(r->headers_out, "Referrer-Policy", "same-origin");
 }

@@ -29,6 +29,21 @@ void locks_report_open(locks_report_t *report, request_rec *r)
     report->counts = report->starts[LOCKS_MINUTES];
 }
 
+/** Do the epochs tell whether locks can be taken? The look that made one saw no
+ *  CAS value. */
+static int is_enough(const locks_report_store_t *store)
+{
+    int i;
+
+    for (i = 0; store->epochs != NULL && i < store->watched->store->servers;
+         i++) {
+        if (store->epochs[i].is_new) {
+            return 0;
+        }
+    }
+    return store->epochs != NULL;
+}
+
 void locks_report_stores(locks_report_t *report, int thoroughly)
 {
     apr_pool_t *pool = report->r->pool;
@@ -43,7 +58,7 @@ void locks_report_stores(locks_report_t *report, int thoroughly)
 
         store->watched = APR_ARRAY_IDX(watched, i, locks_watched_store_t *);
         store->epochs = locks_monitor_look(store->watched, pool);
-        store->servers = thoroughly || store->epochs == NULL
+        store->servers = thoroughly || !is_enough(store)
                              ? locks_monitor_examine(store->watched, pool)
                              : NULL;
     }
@@ -63,21 +78,21 @@ static locks_store_session_t *open_session(void *baton, apr_pool_t *pool)
  *  in use after LOCKS_RECORD_STALE. */
 static void note_lost_index(locks_report_t *report)
 {
-    const locks_report_store_t *store =
-        &APR_ARRAY_IDX(report->stores, 0, locks_report_store_t);
-    int count = store->watched->store->servers;
+    request_rec *r = report->r;
+    const locks_watched_store_t *watched =
+        APR_ARRAY_IDX(locks_watched_stores(r->server, r->pool), 0,
+                      const locks_watched_store_t *);
+    int count = watched->store->servers;
     int i;
 
-    for (i = 0; count > 1 && i < count; i++) {
-        const locks_watched_server_t *server = locks_report_watched(store, i);
-
-        if (server != NULL &&
-            atomic_load(&server->lost) > report->now - LOCKS_RECORD_STALE) {
+    for (i = 0; watched->servers != NULL && count > 1 && i < count; i++) {
+        if (atomic_load(&watched->servers[i]->lost) >
+            report->now - LOCKS_RECORD_STALE) {
             APR_ARRAY_PUSH(report->survey->gaps, const char *) = apr_psprintf(
-                report->r->pool,
+                r->pool,
                 "%s lost its data within the last day, and with it where to "
                 "look for some courses of other servers",
-                store->servers[i].name);
+                watched->store->provider->name(watched->store, i));
         }
     }
 }

@@ -17,14 +17,12 @@ APLOG_USE_MODULE(locks);
 /** The name of the memory among what is kept over restarts. Another layout
  *  needs another name: an httpd may load another version of this module at a
  *  restart. */
-#define SEGMENT_NAME "mod_locks segment 1"
+#define SEGMENT_NAME "mod_locks segment 2"
 
-/** Where the counters begin, on a cache line of their own. */
-#define COUNTERS_OFFSET ((sizeof(locks_shared_t) + 63) & ~(apr_size_t)63)
-
+/** The counters come after the rest. */
 static locks_counters_t *counters_in(locks_shared_t *shared)
 {
-    return (locks_counters_t *)((char *)shared + COUNTERS_OFFSET);
+    return locks_counters_in(shared + 1);
 }
 
 /** Makes a new nonce. */
@@ -42,7 +40,7 @@ static apr_status_t make_nonce(locks_shared_t *shared)
 /** Makes the memory. */
 static apr_status_t make_segment(locks_shared_t **made, apr_pool_t *pool)
 {
-    apr_size_t size = COUNTERS_OFFSET + locks_counters_size();
+    apr_size_t size = sizeof(locks_shared_t) + locks_counters_size();
     locks_shared_t *shared;
     apr_shm_t *memory;
     apr_status_t rv = apr_shm_create(&memory, size, NULL, pool);

@@ -58,12 +58,14 @@ void locks_count_exchange(request_rec *r, locks_endpoint_e endpoint,
 /** The same for what the guard decided. */
 void locks_count_guarded(request_rec *r, locks_decision_e decision,
                          const locks_operation_t *op, apr_time_t began);
+/** What a refusal with this status counts as, if nothing else is known. */
+locks_outcome_e locks_outcome_of(int status);
 /** Counts what httpd refused below our own locations. */
 void locks_count_refusal(request_rec *r);
 /** Notes the lock that a request is about for the access log. */
 void locks_note_lock(request_rec *r, apr_uint64_t id);
 
-/* ---- Watching the stores (mod_locks_monitor.c) ---- */
+/* ---- The stores that are watched (mod_locks_watched.c) ---- */
 
 /** A store that is watched. */
 typedef struct locks_watched_store_t {
@@ -84,10 +86,16 @@ typedef struct locks_watched_store_t {
     const char **epoch_keys;
 } locks_watched_store_t;
 
+/** How a store is watched; NULL if it is not known.
+ *  @param all of locks_watched_store_t * */
+locks_watched_store_t *locks_watched_find(const apr_array_header_t *all,
+                                          const locks_store_t *store);
 /** The stores that this server's requests use: locks_watched_store_t, the lock
  *  store first. */
 const apr_array_header_t *locks_watched_stores(const server_rec *server,
                                                apr_pool_t *pool);
+
+/* ---- Watching them (mod_locks_monitor.c) ---- */
 
 /** Looks at a store's servers now, and logs what is new.
  *  @return one for each server; NULL for a store without locks */

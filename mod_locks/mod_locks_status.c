@@ -3,6 +3,7 @@
 #include "mod_locks_status.h"
 
 #include <http_protocol.h>
+#include <http_request.h>
 
 #include <string.h>
 
@@ -67,12 +68,14 @@ int locks_status_handler(request_rec *r)
         strcmp(r->handler, LOCKS_STATUS_HANDLER_NAME) != 0) {
         return DECLINED;
     }
-    r->allowed = AP_METHOD_BIT << M_GET | AP_METHOD_BIT << M_POST;
+    ap_allow_methods(r, REPLACE_ALLOW, "GET", "POST", NULL);
     if (r->method_number != M_GET && r->method_number != M_POST) {
         return r->method_number == M_OPTIONS ? DECLINED
                                              : HTTP_METHOD_NOT_ALLOWED;
     }
     apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    /* Names in it are others'. */
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     /* Half a report is none. */
     apr_table_unset(r->headers_in, "Range");
     if (r->method_number == M_POST) {

@@ -156,6 +156,21 @@ const char *locks_html(request_rec *r, const char *text);
 const char *locks_html_span(request_rec *r, apr_interval_time_t span);
 /** @} */
 
+/** @name Sections of the page
+ * (mod_locks_page_stores.c, mod_locks_page_locks.c, mod_locks_page_counters.c)
+ * @{ */
+void locks_page_stores(const locks_report_t *report);
+void locks_page_locks(const locks_report_t *report,
+                      const locks_status_query_t *query);
+void locks_page_counters(const locks_report_t *report);
+/** Begins what the script of the page renews, and what scrolls sideways where
+ *  there is no room. */
+#define LOCKS_PAGE_LIVE(name) "<div id=\"live-" name "\">\n"
+#define LOCKS_PAGE_WIDE(label)                                               \
+    "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"" label \
+    "\">\n"
+/** @} */
+
 /** A chart (mod_locks_chart.c). */
 void locks_chart_send(const locks_report_t *report, locks_series_e series);
 

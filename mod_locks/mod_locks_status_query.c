@@ -138,6 +138,17 @@ const char *locks_status_read_query(locks_status_query_t *query, request_rec *r)
     return wrong != NULL ? wrong : check(query);
 }
 
+/** Is it what a browser sends of a form? httpd would leave out another body,
+ *  and the refusal would not say what is wrong. */
+static int has_form_type(const request_rec *r)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+
+    return type != NULL && strcspn(type, "; \t") == sizeof(form) - 1 &&
+           ap_cstr_casecmpn(type, form, sizeof(form) - 1) == 0;
+}
+
 int locks_status_read_form(locks_status_query_t *query, request_rec *r,
                            const char **wrong)
 {
@@ -149,11 +160,13 @@ int locks_status_read_form(locks_status_query_t *query, request_rec *r,
     if (*wrong != NULL) {
         return HTTP_BAD_REQUEST;
     }
+    if (!has_form_type(r)) {
+        *wrong = "Content-Type must be application/x-www-form-urlencoded";
+        return HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
     status = ap_parse_form_data(r, NULL, &pairs, FIELDS_MAX, FORM_MAX);
     if (status != OK) {
-        *wrong = status == HTTP_UNSUPPORTED_MEDIA_TYPE
-                     ? "Content-Type must be application/x-www-form-urlencoded"
-                     : "The form could not be read";
+        *wrong = "The form could not be read";
         return status;
     }
     for (i = 0; pairs != NULL && i < pairs->nelts && *wrong == NULL; i++) {

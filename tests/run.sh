@@ -28,6 +28,22 @@ has_openidc() {
     [ -e "$(apxs -q LIBEXECDIR)/mod_auth_openidc.so" ]
 }
 
+has_chromium() {
+    command -v chromium || command -v chromium-browser
+}
+
+# axe-core, which judges pages by how accessible they are, comes from npm's
+# registry: it is no package of Debian's.
+axe_version=4.14.1
+axe=$root/.build/axe-$(id -u)
+install_axe() {
+    grep -qF "\"version\": \"$axe_version\"" \
+        "$axe/node_modules/axe-core/package.json" 2>/dev/null && return
+    mkdir -p "$axe" &&
+        npm install --no-save --ignore-scripts --no-audit --no-fund \
+            --cache "$axe/cache" --prefix "$axe" "axe-core@$axe_version"
+}
+
 need_build_tools
 need_servers
 need_databases
@@ -37,15 +53,27 @@ need check check-devel pkg-config --exists 'check >= 0.10'
 need binutils binutils command -v nm
 need python3-pytest python3-pytest "$python" -c 'import pytest'
 need openssl openssl command -v openssl
+need prometheus golang-github-prometheus command -v promtool
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
+need prometheus golang-github-prometheus command -v promtool
+need chromium chromium has_chromium
+need chromium-driver chromedriver command -v chromedriver
+need python3-selenium python3-selenium "$python" -c 'import selenium'
+need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
+
+install_axe || die "could not install axe-core $axe_version from npm's" \
+    "registry. Without it: tests/run.sh needs a way to registry.npmjs.org."
 
 failed=
 
 say "== Build =="
 build_module "$build" --enable-werror || die "the build failed"
+
+say "== Alert rules =="
+sh "$root/tests/prometheus/test_rules.sh" || failed="$failed rules"
 
 say "== make check =="
 make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
@@ -66,8 +94,9 @@ say "== Tests against httpd =="
 (
     cd "$root"
     LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
+    LOCKS_AXE=$axe/node_modules/axe-core/axe.min.js
     PYTHONDONTWRITEBYTECODE=1
-    export LOCKS_MODULE PYTHONDONTWRITEBYTECODE
+    export LOCKS_MODULE LOCKS_AXE PYTHONDONTWRITEBYTECODE
     exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"
 ) || failed="$failed httpd"
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sites that the tests of a file, or of all files, share."""
 
+import tempfile
 from contextlib import ExitStack
 
 import pytest
 
 pytest.register_assert_rewrite("harness.contract", "harness.scene")
 
+from harness.browser import Browser  # noqa: E402
 from harness.databases import SERVERS, Databases, wanted  # noqa: E402
+from harness.operators import Desk, fill, operated_site  # noqa: E402
 from harness.site import broken_site, running_site  # noqa: E402
 from history import tally  # noqa: E402
 
@@ -106,3 +109,35 @@ def broken():
     that is served again, all requests are."""
     with broken_site(mpm="one child") as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, for all tests that look at pages."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with Browser(folder) as browser:
+            yield browser
+
+
+@pytest.fixture(scope="session")
+def operated():
+    """A site that operators look at."""
+    with operated_site() as site:
+        yield site
+
+
+@pytest.fixture
+def desk(operated):
+    """Locks on that site; nobody has any when a test begins."""
+    desk = Desk(operated)
+    yield desk
+    desk.clear()
+
+
+@pytest.fixture(scope="session")
+def crowd():
+    """A site with 10,000 locks, which last longer than all tests."""
+    with operated_site(config="LocksTTL 6h\n") as site:
+        desk = Desk(site)
+        fill(desk, 40, 250)
+        yield desk

@@ -91,14 +91,19 @@ static answer_e answer_of(apr_status_t result)
 
 static void add_lock_call(history_t *history, const request_t *request)
 {
-    int acquires = request->what.act == ACQUIRE;
-    call_t *call =
-        add_call(history, acquires ? CALL_ACQUIRE : CALL_RELEASE, request);
+    static const call_kind_e kinds[] = {[ACQUIRE] = CALL_ACQUIRE,
+                                        [RELEASE] = CALL_RELEASE,
+                                        [BREAK] = CALL_BREAK};
+    int is_over = request->state == REQUEST_ENDED;
+    call_t *call = add_call(history, kinds[request->what.act], request);
 
-    call->id = acquires ? request->lock.id : request->id;
+    call->id = request->what.act == RELEASE ? request->id : request->lock.id;
     call->deadline = request->lock.deadline;
-    call->answer =
-        request->state == REQUEST_ENDED ? answer_of(request->result) : UNKNOWN;
+    call->answer = is_over ? answer_of(request->result) : UNKNOWN;
+    if (request->what.act == BREAK && !is_over) {
+        /* It may be at any of its tries. */
+        call->id = 0;
+    }
     if (call->answer == UNKNOWN) {
         call->ended = NEVER;
     }

@@ -18,13 +18,13 @@ enum { CALLS_MAX = 64, EVENTS_MAX = 64 };
 #define NEVER 0x7fffffff
 
 typedef enum {
-    /** ACQUIRE: granted or renewed. RELEASE: released. READ: shown. */
+    /** ACQUIRE: granted or renewed. RELEASE, BREAK: ended. READ: shown. */
     DONE,
     /** ACQUIRE: another user's lock is in the way. */
     HELD,
     /** ACQUIRE: too many locks in the course. */
     FULL,
-    /** RELEASE: no active lock. READ: not shown. */
+    /** RELEASE, BREAK: no active lock. READ: not shown. */
     NOT_FOUND,
     /** RELEASE: another user's lock. */
     FOREIGN,
@@ -36,6 +36,8 @@ typedef enum {
 typedef enum {
     CALL_ACQUIRE,
     CALL_RELEASE,
+    /** A forced release: ends whatever lock the user has. */
+    CALL_BREAK,
     /** One user's part of a list. A list is not one look at the whole course,
      *  but one at each user, at moments that may differ. */
     CALL_READ
@@ -53,7 +55,8 @@ typedef struct call_t {
     /** How many events there were when it began. */
     int events;
     answer_e answer;
-    /** RELEASE: which lock. Otherwise the one granted or shown. */
+    /** RELEASE: which lock. BREAK: the one that was ended, or, if that is not
+     *  known, may have been; 0 for any. Otherwise the one granted or shown. */
     apr_uint64_t id;
     apr_time_t deadline;
 } call_t;

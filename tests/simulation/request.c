@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include "digest.h"
+#include "locks_break.h"
 
 #include <string.h>
 
@@ -83,6 +84,10 @@ static void run(void *baton)
     case RELEASE:
         request->result =
             locks_release(op, request->id, user_names[request->what.user]);
+        break;
+    case BREAK:
+        request->result =
+            locks_break(op, &request->lock, 0, user_names[request->what.user]);
         break;
     case LIST:
     default:

@@ -58,7 +58,7 @@ typedef struct request_t {
     apr_uint64_t observed;
     /** What to release. */
     apr_uint64_t id;
-    /** What came of it. */
+    /** What came of it: the lock is the one granted or broken. */
     apr_status_t result;
     locks_lock_t lock;
     apr_array_header_t *locks;

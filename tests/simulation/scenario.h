@@ -28,12 +28,18 @@ enum {
 
 enum { ANN, BEN, CAT, DAN, EVE, FAY };
 
-typedef enum { ACQUIRE, RELEASE, LIST } act_e;
+typedef enum {
+    ACQUIRE,
+    RELEASE,
+    /** An operator ends whatever lock the user has. */
+    BREAK,
+    LIST
+} act_e;
 
 /** A request. */
 typedef struct scenario_request_t {
     act_e act;
-    /** Who; nobody in a list. */
+    /** Who; whose lock in a break; nobody in a list. */
     int user;
     /** What to acquire; in a list, any place of the course. */
     int place;

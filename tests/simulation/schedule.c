@@ -59,7 +59,8 @@ void schedule_replay(const schedule_t *schedule, int count,
 
 static void print_call(const history_t *history, const call_t *call)
 {
-    static const char *const kinds[] = {"acquires", "releases", "is read"};
+    static const char *const kinds[] = {"acquires", "releases", "is broken",
+                                        "is read"};
     static const char *const answers[] = {"done",      "held",    "full",
                                           "not found", "foreign", "unknown"};
 

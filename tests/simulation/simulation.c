@@ -725,7 +725,7 @@ const history_t *simulation_history(simulation_t *simulation)
 
 static const char *describe_request(const simulation_t *simulation, int number)
 {
-    static const char *const acts[] = {"acquire", "release", "list"};
+    static const char *const acts[] = {"acquire", "release", "broken", "list"};
     const request_t *request = &simulation->requests[number];
     int place = request->what.place;
 

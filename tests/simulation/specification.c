@@ -3,8 +3,10 @@
  *
  * A user has one lock at most; a grant ends the lock that the user had; a
  * resource is granted to nobody while another user's lock on it has not
- * ended. A lock ends at its deadline by the clock of the host that looks at
- * it: hosts whose clocks differ may differ about that.
+ * ended. A lock lives until its owner's next grant or release, a forced
+ * release, its deadline, or loss, and what has ended is never renewed. It ends
+ * at its deadline by the clock of the host that looks at it: hosts whose
+ * clocks differ may differ about that.
  *
  * What the loss of records excuses is said in specification_pass(). */
 #include "specification.h"
@@ -295,6 +297,32 @@ static int allows_release(const history_t *history, state_t *state,
     }
 }
 
+/* ---- Forced release ---- */
+
+static int allows_break(const history_t *history, state_t *state,
+                        const call_t *call)
+{
+    held_t *own = &state->held[call->user];
+
+    switch (call->answer) {
+    case DONE:
+    case UNKNOWN:
+        if (own->id == 0 || !may_be_live(history, state, call, own, 0) ||
+            (call->id != 0 && !is_id(state, call->user, call->id))) {
+            return 0;
+        }
+        own->id = 0;
+        return call->id != 0 || call->answer == UNKNOWN;
+    case NOT_FOUND:
+        return own->id == 0 || may_have_ended(history, state, call, own, 0);
+    case HELD:
+    case FULL:
+    case FOREIGN:
+    default:
+        return 0;
+    }
+}
+
 /* ---- Read ---- */
 
 static int allows_read(const history_t *history, state_t *state,
@@ -331,6 +359,8 @@ int specification_allows(const history_t *history, state_t *state,
         return allows_acquire(history, state, call, way);
     case CALL_RELEASE:
         return allows_release(history, state, call);
+    case CALL_BREAK:
+        return allows_break(history, state, call);
     case CALL_READ:
         return allows_read(history, state, call);
     default:

@@ -63,6 +63,16 @@ static void released(int user, apr_uint64_t id, int begun, int ended,
     added->answer = answer;
 }
 
+/** @param id 0 for whichever, where it is not known */
+static void broken(int user, apr_uint64_t id, int begun, int ended,
+                   answer_e answer)
+{
+    call_t *added = call(CALL_BREAK, user, G1, begun, ended);
+
+    added->id = id;
+    added->answer = answer;
+}
+
 /** @param id 0 for a list that does not show the user */
 static void listed(int user, int place, int begun, int ended, apr_uint64_t id)
 {
@@ -164,6 +174,92 @@ START_TEST(a_lock_is_released_once)
     released(ANN, 100, 3, 6, DONE);
     released(ANN, 100, 4, 5, DONE);
     FORBIDDEN;
+}
+END_TEST
+
+START_TEST(an_operator_ends_whatever_a_user_has)
+{
+    broken(ANN, 0, 1, 2, NOT_FOUND);
+    acquired(ANN, G1, 3, 4, 100);
+    acquired(ANN, G2, 5, 6, 200);
+    broken(ANN, 200, 7, 8, DONE);
+    listed(ANN, G1, 9, 10, 0);
+    released(ANN, 200, 11, 12, NOT_FOUND);
+    broken(ANN, 0, 13, 14, NOT_FOUND);
+    acquired(BEN, G2, 15, 16, 300);
+    ALLOWED;
+}
+END_TEST
+
+START_TEST(what_was_broken_is_not_renewed)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    broken(ANN, 100, 3, 4, DONE);
+    acquired(ANN, G1, 5, 6, 200);
+    ALLOWED;
+    broken(ANN, 200, 7, 8, DONE);
+    acquired(ANN, G1, 9, 10, 200);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(a_break_ends_it)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    broken(ANN, 100, 3, 4, DONE);
+    refused(BEN, G1, 5, 6);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(and_no_other_one)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    acquired(ANN, G2, 3, 4, 200);
+    broken(ANN, 100, 5, 6, DONE);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(who_has_a_lock_is_not_told_to_have_none)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    acquired(ANN, G2, 3, 6, 200);
+    broken(ANN, 0, 4, 5, NOT_FOUND);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(an_unknown_break_may_have_ended_what_it_names)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    broken(ANN, 100, 3, NEVER, UNKNOWN);
+    listed(ANN, G1, 4, 5, 100);
+    listed(ANN, G1, 6, 7, 0);
+    acquired(BEN, G1, 8, 9, 200);
+    ALLOWED;
+    listed(BEN, G1, 10, 11, 0);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(and_nothing_else)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    broken(ANN, 100, 3, NEVER, UNKNOWN);
+    acquired(ANN, G2, 4, 5, 200);
+    listed(ANN, G2, 6, 7, 0);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(or_anything_if_it_names_nothing)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    broken(ANN, 0, 3, NEVER, UNKNOWN);
+    acquired(ANN, G2, 4, 5, 200);
+    listed(ANN, G2, 6, 7, 0);
+    ALLOWED;
 }
 END_TEST
 
@@ -325,6 +421,14 @@ int main(void)
     tcase_add_test(tests, a_lock_is_not_lost);
     tcase_add_test(tests, nobody_is_refused_for_nothing);
     tcase_add_test(tests, a_lock_is_released_once);
+    tcase_add_test(tests, an_operator_ends_whatever_a_user_has);
+    tcase_add_test(tests, what_was_broken_is_not_renewed);
+    tcase_add_test(tests, a_break_ends_it);
+    tcase_add_test(tests, and_no_other_one);
+    tcase_add_test(tests, who_has_a_lock_is_not_told_to_have_none);
+    tcase_add_test(tests, an_unknown_break_may_have_ended_what_it_names);
+    tcase_add_test(tests, and_nothing_else);
+    tcase_add_test(tests, or_anything_if_it_names_nothing);
     tcase_add_test(tests, ids_grow);
     tcase_add_test(tests, a_renewal_keeps_its_id);
     tcase_add_test(tests, what_was_not_answered_may_have_happened);

@@ -43,13 +43,15 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
     scenario->count = 4 + below(chance, 11);
     for (int i = 0; i < scenario->count; i++) {
         scenario_request_t *request = &scenario->requests[i];
-        int what = below(chance, 10);
+        int what = below(chance, 11);
 
         request->user = below(chance, users);
         request->place = places[below(chance, narrow)];
         request->host = below(chance, HOSTS);
         if (what == 0 && lists++ < 2) {
             request->act = LIST;
+        } else if (what == 10) {
+            request->act = BREAK;
         } else if (what <= 3 && acquired > 0) {
             request->act = RELEASE;
             request->of = acquired;

@@ -58,19 +58,32 @@ void world_pass(world_t *world, apr_interval_time_t time)
     memory_store_advance(world->store, time);
 }
 
+static void count_step(void *baton, const char *step)
+{
+    world_t *world = baton;
+
+    ck_assert_str_ne(step, "");
+    world->steps++;
+}
+
 static locks_operation_t *begin(world_t *world)
 {
     locks_store_t *base = memory_store_base(world->store);
+    locks_operation_t *op = locks_operation_open(
+        &world->rules, &world->env, LOCKS_TYPE_GADGET,
+        base->provider->open(base, world->pool), world->pool);
 
-    return locks_operation_open(&world->rules, &world->env, LOCKS_TYPE_GADGET,
-                                base->provider->open(base, world->pool),
-                                world->pool);
+    op->tell = world->listens ? count_step : NULL;
+    op->tell_baton = world;
+    world->steps = 0;
+    return op;
 }
 
 static void end(world_t *world, locks_operation_t *op)
 {
     world->round_trips = op->store->round_trips;
     world->why = op->why;
+    world->deeds = op->deeds;
     op->store->provider->close(op->store);
 }
 
@@ -111,6 +124,17 @@ apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)
     locks_operation_t *op = begin(world);
     apr_status_t rv = locks_release(op, id, user);
 
+    end(world, op);
+    return rv;
+}
+
+apr_status_t world_break(world_t *world, const char *user, apr_uint64_t id)
+{
+    locks_operation_t *op = begin(world);
+    locks_lock_t broken;
+    apr_status_t rv = locks_break(op, &broken, id, user);
+
+    world->lock = broken;
     end(world, op);
     return rv;
 }

@@ -7,6 +7,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include "locks_break.h"
 #include "locks_protocol.h"
 #include "memory_store.h"
 
@@ -28,7 +29,11 @@ typedef struct world_t {
     /** Of the request that ended last. */
     apr_uint32_t round_trips;
     const char *why;
+    locks_deeds_t deeds;
     locks_lock_t lock;
+    /** Are requests to tell of their steps, and how many the last one told? */
+    int listens;
+    int steps;
 } world_t;
 
 world_t *world_make(apr_pool_t *pool);
@@ -45,6 +50,10 @@ apr_status_t world_acquire_ahead(world_t *world, const char *user,
                                  const char *course, const char *resource);
 
 apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id);
+
+/** An operator's request to end a user's lock; also sets lock.
+ *  @param id 0 for whichever the user holds */
+apr_status_t world_break(world_t *world, const char *user, apr_uint64_t id);
 
 /** What a course's list shows, as "g1=ann g2=ben" by ascending IDs; "?" if
  *  it cannot be read. */

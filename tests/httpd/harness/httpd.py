@@ -94,7 +94,8 @@ def faketime():
 class Httpd:
     """One server. `config` is appended to the server's configuration;
     `vhosts` maps names to the insides of virtual hosts, each on a port of
-    its own. `clock` is how far its clock is off, such as "+3s"."""
+    its own. `clock` is how far its clock is off, such as "+3s", or the path of
+    a file that says so and may change."""
 
     def __init__(self, folder, config="", vhosts=None, mpm="event",
                  modules=MODULES, with_locks=True, clock=None):
@@ -184,8 +185,12 @@ class Httpd:
         if self.clock is not None:
             # First of all: the sanitizers' start asks for the time.
             preload.insert(0, faketime())
-            environment |= {"FAKETIME": self.clock,
-                            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            if isinstance(self.clock, Path):
+                environment |= {"FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                                "FAKETIME_NO_CACHE": "1"}
+            else:
+                environment["FAKETIME"] = self.clock
+            environment |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1",
                             "DONT_FAKE_MONOTONIC": "1"}
         if any(preload):
             environment["LD_PRELOAD"] = " ".join(filter(None, preload))

@@ -102,6 +102,8 @@ class Exchange:
         while self.name in READS and lines[-1].startswith(b"VALUE "):
             lines.append(_read(stream, int(lines[-1].split()[3]) + 2))
             lines.append(_line(stream))
+        while self.name == "stats" and lines[-1].startswith(b"STAT "):
+            lines.append(_line(stream))
         return b"".join(lines)
 
 
