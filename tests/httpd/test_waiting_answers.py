@@ -6,6 +6,7 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 
 import pytest
 
@@ -98,3 +99,15 @@ def test_a_lock_that_comes_free(site, held):
     assert answer.header("Retry-After") is None, answer
     assert answer.header("Preference-Applied") == "wait=8", answer
     assert counted() == (done + 1, locked)
+
+
+@pytest.mark.parametrize("name, ago", [("If-Modified-Since", 0),
+                                       ("If-Modified-Since", -60),
+                                       ("If-Unmodified-Since", 3600)])
+def test_a_list_has_no_date(held, name, ago):
+    """So a condition on one is none (RFC 9110, 13.1.3 and 13.1.4): the locks
+    may have changed within the second."""
+    course, holder, _ = held
+    answer = listed(holder, course,
+                    (name, formatdate(time.time() - ago, usegmt=True)))
+    assert len(contract.listed(answer)) == 1
