@@ -28,6 +28,20 @@ has_openidc() {
     [ -e "$(apxs -q LIBEXECDIR)/mod_auth_openidc.so" ]
 }
 
+# What judges conf/openapi.yaml, with the schemas of OpenAPI itself, comes from
+# npm's registry: Debian's knows no OpenAPI 3.1.
+openapi_name=@seriousme/openapi-schema-validator
+openapi_version=2.11.0
+openapi=$root/.build/openapi-$(id -u)
+install_openapi() {
+    grep -qF "\"version\": \"$openapi_version\"" \
+        "$openapi/node_modules/$openapi_name/package.json" 2>/dev/null && return
+    mkdir -p "$openapi" &&
+        npm install --no-save --ignore-scripts --no-audit --no-fund \
+            --cache "$openapi/cache" --prefix "$openapi" \
+            "$openapi_name@$openapi_version"
+}
+
 need_build_tools
 need_servers
 need_databases
@@ -39,8 +53,14 @@ need python3-pytest python3-pytest "$python" -c 'import pytest'
 need openssl openssl command -v openssl
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
+need python3-yaml python3-pyyaml "$python" -c 'import yaml'
+need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
+need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
+
+install_openapi || die "could not install $openapi_name $openapi_version from" \
+    "npm's registry. tests/run.sh needs a way to registry.npmjs.org."
 
 failed=
 
@@ -66,8 +86,9 @@ say "== Tests against httpd =="
 (
     cd "$root"
     LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
+    LOCKS_OPENAPI=$openapi/node_modules/$openapi_name
     PYTHONDONTWRITEBYTECODE=1
-    export LOCKS_MODULE PYTHONDONTWRITEBYTECODE
+    export LOCKS_MODULE LOCKS_OPENAPI PYTHONDONTWRITEBYTECODE
     exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"
 ) || failed="$failed httpd"
 
