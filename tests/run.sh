@@ -28,6 +28,10 @@ has_openidc() {
     [ -e "$(apxs -q LIBEXECDIR)/mod_auth_openidc.so" ]
 }
 
+has_chromium() {
+    command -v chromium || command -v chromium-browser
+}
+
 # What judges conf/openapi.yaml, with the schemas of OpenAPI itself, comes from
 # npm's registry: Debian's knows no OpenAPI 3.1.
 openapi_name=@seriousme/openapi-schema-validator
@@ -53,6 +57,9 @@ need python3-pytest python3-pytest "$python" -c 'import pytest'
 need openssl openssl command -v openssl
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
+need chromium chromium has_chromium
+need chromium-driver chromedriver command -v chromedriver
+need python3-selenium python3-selenium "$python" -c 'import selenium'
 need python3-yaml python3-pyyaml "$python" -c 'import yaml'
 need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
 need npm npm command -v npm

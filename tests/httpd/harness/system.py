@@ -20,11 +20,13 @@ UNPRIVILEGED = "nobody"
 MYSELF = pwd.getpwuid(os.geteuid()).pw_name
 
 
-def program(name):
-    """The path of a program, also where an ordinary user's PATH ends."""
+def program(*names):
+    """The path of a program, by the first of its names that is there, also
+    where an ordinary user's PATH ends."""
     path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
-    found = shutil.which(name, path=path)
-    assert found, f"{name} is not installed"
+    found = next(filter(None, (shutil.which(name, path=path)
+                               for name in names)), None)
+    assert found, f"{names[0]} is not installed"
     return found
 
 
