@@ -242,4 +242,9 @@ void locks_exchange_reopen(locks_exchange_t *exchange)
     op->deeds.conflicts = before->deeds.conflicts;
     op->deeds.ambiguous = before->deeds.ambiguous;
     exchange->op = op;
+    /* What was to be answered before is no longer so. */
+    exchange->json = NULL;
+    exchange->outcome = LOCKS_OUTCOME_DONE;
+    apr_table_unset(exchange->r->headers_out, "ETag");
+    apr_table_unset(exchange->r->headers_out, "Retry-After");
 }

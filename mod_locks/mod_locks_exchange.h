@@ -82,7 +82,7 @@ int locks_exchange_prefers_wait(locks_exchange_t *exchange);
 /** May the request wait, with all that it holds by now? */
 int locks_exchange_may_wait(const locks_exchange_t *exchange);
 /** Opens the exchange again that was closed to wait, with time of its own at
- *  the store. */
+ *  the store, and forgets what it was to be answered. */
 void locks_exchange_reopen(locks_exchange_t *exchange);
 
 /** Gives back what the exchange holds, before a slow client is answered. */

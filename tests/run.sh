@@ -44,6 +44,20 @@ install_axe() {
             --cache "$axe/cache" --prefix "$axe" "axe-core@$axe_version"
 }
 
+# What judges conf/openapi.yaml, with the schemas of OpenAPI itself, comes from
+# npm's registry: Debian's knows no OpenAPI 3.1.
+openapi_name=@seriousme/openapi-schema-validator
+openapi_version=2.11.0
+openapi=$root/.build/openapi-$(id -u)
+install_openapi() {
+    grep -qF "\"version\": \"$openapi_version\"" \
+        "$openapi/node_modules/$openapi_name/package.json" 2>/dev/null && return
+    mkdir -p "$openapi" &&
+        npm install --no-save --ignore-scripts --no-audit --no-fund \
+            --cache "$openapi/cache" --prefix "$openapi" \
+            "$openapi_name@$openapi_version"
+}
+
 need_build_tools
 need_servers
 need_databases
@@ -56,16 +70,19 @@ need openssl openssl command -v openssl
 need prometheus golang-github-prometheus command -v promtool
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
-need prometheus golang-github-prometheus command -v promtool
 need chromium chromium has_chromium
 need chromium-driver chromedriver command -v chromedriver
 need python3-selenium python3-selenium "$python" -c 'import selenium'
+need python3-yaml python3-pyyaml "$python" -c 'import yaml'
+need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
 need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
 
 install_axe || die "could not install axe-core $axe_version from npm's" \
     "registry. Without it: tests/run.sh needs a way to registry.npmjs.org."
+install_openapi || die "could not install $openapi_name $openapi_version from" \
+    "npm's registry. tests/run.sh needs a way to registry.npmjs.org."
 
 failed=
 
@@ -95,8 +112,9 @@ say "== Tests against httpd =="
     cd "$root"
     LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
     LOCKS_AXE=$axe/node_modules/axe-core/axe.min.js
+    LOCKS_OPENAPI=$openapi/node_modules/$openapi_name
     PYTHONDONTWRITEBYTECODE=1
-    export LOCKS_MODULE LOCKS_AXE PYTHONDONTWRITEBYTECODE
+    export LOCKS_MODULE LOCKS_AXE LOCKS_OPENAPI PYTHONDONTWRITEBYTECODE
     exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"
 ) || failed="$failed httpd"
 
