@@ -32,30 +32,20 @@ has_chromium() {
     command -v chromium || command -v chromium-browser
 }
 
-# axe-core, which judges pages by how accessible they are, comes from npm's
-# registry: it is no package of Debian's.
-axe_version=4.14.1
-axe=$root/.build/axe-$(id -u)
-install_axe() {
-    grep -qF "\"version\": \"$axe_version\"" \
-        "$axe/node_modules/axe-core/package.json" 2>/dev/null && return
-    mkdir -p "$axe" &&
-        npm install --no-save --ignore-scripts --no-audit --no-fund \
-            --cache "$axe/cache" --prefix "$axe" "axe-core@$axe_version"
-}
+# What comes from npm's registry, since Debian has no such package: what judges
+# pages by how accessible they are, and conf/openapi.yaml by the schemas of
+# OpenAPI 3.1.
+npm=$root/.build/npm-$(id -u)
+axe='axe-core@4.14.1'
+openapi='@seriousme/openapi-schema-validator@2.11.0'
 
-# What judges conf/openapi.yaml, with the schemas of OpenAPI itself, comes from
-# npm's registry: Debian's knows no OpenAPI 3.1.
-openapi_name=@seriousme/openapi-schema-validator
-openapi_version=2.11.0
-openapi=$root/.build/openapi-$(id -u)
-install_openapi() {
-    grep -qF "\"version\": \"$openapi_version\"" \
-        "$openapi/node_modules/$openapi_name/package.json" 2>/dev/null && return
-    mkdir -p "$openapi" &&
+# install_from_npm NAME@VERSION: unless it is there.
+install_from_npm() {
+    grep -qF "\"version\": \"${1##*@}\"" \
+        "$npm/node_modules/${1%@*}/package.json" 2>/dev/null && return
+    mkdir -p "$npm" &&
         npm install --no-save --ignore-scripts --no-audit --no-fund \
-            --cache "$openapi/cache" --prefix "$openapi" \
-            "$openapi_name@$openapi_version"
+            --cache "$npm/cache" --prefix "$npm" "$axe" "$openapi"
 }
 
 need_build_tools
@@ -79,10 +69,10 @@ need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 install_missing
 
-install_axe || die "could not install axe-core $axe_version from npm's" \
-    "registry. Without it: tests/run.sh needs a way to registry.npmjs.org."
-install_openapi || die "could not install $openapi_name $openapi_version from" \
-    "npm's registry. tests/run.sh needs a way to registry.npmjs.org."
+for module in "$axe" "$openapi"; do
+    install_from_npm "$module" || die "could not install $module from npm's" \
+        "registry. tests/run.sh needs a way to registry.npmjs.org."
+done
 
 failed=
 
@@ -111,8 +101,8 @@ say "== Tests against httpd =="
 (
     cd "$root"
     LOCKS_MODULE=$build/objects/mod_locks/.libs/mod_locks.so
-    LOCKS_AXE=$axe/node_modules/axe-core/axe.min.js
-    LOCKS_OPENAPI=$openapi/node_modules/$openapi_name
+    LOCKS_AXE=$npm/node_modules/${axe%@*}/axe.min.js
+    LOCKS_OPENAPI=$npm/node_modules/${openapi%@*}
     PYTHONDONTWRITEBYTECODE=1
     export LOCKS_MODULE LOCKS_AXE LOCKS_OPENAPI PYTHONDONTWRITEBYTECODE
     exec "$python" -m pytest -p no:cacheprovider tests/httpd "$@"

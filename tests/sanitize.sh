@@ -25,7 +25,7 @@ threaded='tests/unit/test_breaker tests/unit/test_counters
 against_httpd() {
     LOCKS_MODULE=$1/objects/mod_locks/.libs/mod_locks.so
     shift
-    LOCKS_AXE=${LOCKS_AXE:-$root/.build/axe-$(id -u)/node_modules/axe-core/axe.min.js}
+    LOCKS_AXE=${LOCKS_AXE:-$root/.build/npm-$(id -u)/node_modules/axe-core/axe.min.js}
     PYTHONDONTWRITEBYTECODE=1
     export LOCKS_MODULE LOCKS_AXE PYTHONDONTWRITEBYTECODE
     cd "$root"
