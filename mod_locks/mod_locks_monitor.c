@@ -17,10 +17,14 @@ APLOG_USE_MODULE(locks);
 
 /** How often a child's thread looks whether anything is due. */
 #define TICK apr_time_from_sec(1)
-/** After how long without a look the servers are looked at. */
-#define LOOK_PERIOD apr_time_from_sec(10)
-/** After how long without one the servers are examined. */
-#define EXAMINATION_PERIOD apr_time_from_sec(30)
+/** After how long without a look a server is looked at, by itself and while it
+ *  is known not to be of use. Seldom: requests look at it on their way, and
+ *  whoever asks locks-status does. */
+#define LOOK_PERIOD apr_time_from_sec(60)
+#define TROUBLED_LOOK_PERIOD apr_time_from_sec(10)
+/** After how long without an examination one that may drop items is examined.
+ */
+#define EXAMINATION_PERIOD apr_time_from_sec(5 * 60)
 /** How often a request reads an epoch along with what it needs. */
 #define AHEAD_PERIOD apr_time_from_sec(1)
 
@@ -190,7 +194,12 @@ static int take_turn(const locks_watched_store_t *watched)
     int i;
 
     for (i = 0; watched->servers != NULL && i < watched->store->servers; i++) {
-        is_due |= is_turn(&watched->servers[i]->looked, LOOK_PERIOD);
+        locks_watched_server_t *server = watched->servers[i];
+        int is_troubled =
+            (atomic_load(&server->trouble) & LOCKS_TROUBLE_UNREACHABLE) != 0;
+
+        is_due |= is_turn(&server->looked,
+                          is_troubled ? TROUBLED_LOOK_PERIOD : LOOK_PERIOD);
     }
     return is_due;
 }

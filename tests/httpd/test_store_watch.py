@@ -13,9 +13,10 @@ from harness.memcached import Memcached, Pool, memcached
 from harness.site import LOCATION, Site, _checked, broken_site, running_site
 from harness.status import STATUS, Status
 from harness.system import eventually, temporary_folder
-from harness.watch import (BACK, CAS, DOWN, EPOCH, EVICTED, EXAMINED,
-                           FRESH, IDLE, LOST, MAY_EVICT, NO_CAS, all_said,
+from harness.watch import (AWAY, BACK, CAS, DOWN, EPOCH, EVICTED, FRESH,
+                           IDLE, LOST, MAY_EVICT, NO_CAS, all_said,
                            eventually_said, said, settle)
+
 
 @contextmanager
 def site_on(store, **settings):
@@ -85,7 +86,7 @@ def test_memcached_is_down_at_the_start():
                 assert all_said(site) == {DOWN: 1, BACK: 1}
             finally:
                 store.stop()
-            eventually_said(site, DOWN, 2, seconds=IDLE)
+            eventually_said(site, DOWN, 2, ask=site.status.health)
 
 
 def test_memcached_comes_back_while_nobody_asks():
@@ -95,7 +96,7 @@ def test_memcached_comes_back_while_nobody_asks():
             eventually_said(site, DOWN)
             store.start()
             try:
-                eventually_said(site, BACK, seconds=IDLE)
+                eventually_said(site, BACK, seconds=AWAY)
             finally:
                 store.stop()
 
@@ -119,12 +120,12 @@ def test_memcached_without_cas():
         eventually_said(site, NO_CAS, 2)
         # Another one without is no news but that data is lost.
         store.restart("-C", "-M", "-m", "32")
-        eventually_said(site, LOST, seconds=IDLE)
+        eventually_said(site, LOST, ask=site.status.health)
         settle(site)
         assert all_said(site) == {NO_CAS: 2, LOST: 1}
         store.restart("-M")
         site.sign_in_again(user)
-        eventually_said(site, CAS, seconds=IDLE)
+        eventually_said(site, CAS, ask=site.status.health)
         site.status.eventually_healthy()
         contract.granted(user.lock(course, "g1"))
         settle(site)
@@ -152,13 +153,13 @@ def test_memcached_that_may_evict():
 def test_what_lasts_is_said_again_after_a_graceful_restart(site):
     eventually_said(site, FRESH)
     site.store.stop()
-    eventually_said(site, DOWN, seconds=IDLE)
+    eventually_said(site, DOWN, ask=site.status.health)
     site.httpd.restart_gracefully()
     eventually_said(site, DOWN, 2)
     settle(site)
     assert all_said(site) == {DOWN: 2}
     site.store.start()
-    eventually_said(site, BACK, seconds=IDLE)
+    eventually_said(site, BACK, seconds=AWAY)
 
 
 def test_session_store_of_its_own_that_is_down():
@@ -175,7 +176,7 @@ def test_session_store_of_its_own_that_is_down():
             assert site.status.json()["complete"] is True
             sessions.start()
             try:
-                eventually_said(site, BACK, server=sessions, seconds=IDLE)
+                eventually_said(site, BACK, server=sessions, seconds=AWAY)
                 user = site.client(site.session(
                     {"sessionType": "PartnerKey"}, store=sessions))
                 contract.listed(user.locks(course))
@@ -188,7 +189,8 @@ def test_session_store_of_its_own_that_is_down():
                 assert site.status.health() is None
                 assert said(site, NO_CAS, sessions) == 0
                 sessions.stop()
-                eventually_said(site, DOWN, 2, server=sessions, seconds=IDLE)
+                eventually_said(site, DOWN, 2, server=sessions,
+                                ask=site.status.health)
             finally:
                 sessions.stop()
 
@@ -243,10 +245,9 @@ def test_lost_data_is_noticed_by_requests(site, lose):
     contract.granted(user.lock(course, "g1"))
 
 
-@pytest.mark.parametrize("lose", LOSSES)
-def test_lost_data_is_noticed_while_nobody_asks(site, lose):
+def test_lost_data_is_noticed_while_nobody_asks(site):
     eventually_said(site, FRESH)
-    lose(site.store)
+    lose_by_restart(site.store)
     eventually_said(site, LOST, seconds=IDLE)
     settle(site)
     check_loss(site)
@@ -291,7 +292,8 @@ def test_two_hosts_say_it_once_each():
                                for site in hosts.sites))
         lose_by_restart(hosts.store)
         for site in hosts.sites:
-            eventually_said(site, LOST, server=hosts.store, seconds=IDLE)
+            eventually_said(site, LOST, server=hosts.store,
+                            ask=site.status.health)
         settle(hosts.sites[0])
         for site in hosts.sites:
             assert said(site, LOST, hosts.store) == 1
@@ -308,7 +310,7 @@ def test_one_server_of_a_pool_loses_its_data():
             eventually_said(site, FRESH, server=server)
         lost = pool.servers[1]
         lost.restart()
-        eventually_said(site, LOST, server=lost, seconds=IDLE)
+        eventually_said(site, LOST, server=lost, ask=status.health)
         settle(site)
         assert [said(site, LOST, server) for server in pool.servers] == [
             0, 1, 0]
@@ -324,8 +326,7 @@ def test_evictions_are_noticed():
         eventually_said(site, MAY_EVICT)
         with site.store.client() as client:
             client.fill(10000, most=500)
-        # Nobody looks at the page.
-        eventually_said(site, EVICTED, seconds=EXAMINED)
+        eventually_said(site, EVICTED, ask=status.auto)
         name = f"store_evictions_total locks {site.store.name}"
         assert status.metrics()[name] > 0
         settle(site)

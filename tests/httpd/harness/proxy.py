@@ -64,6 +64,12 @@ class Exchange:
         keys = words[1:] if self.name in READS else words[1:2]
         self.keys = [key.decode("latin-1") for key in keys]
 
+    def is_of_nobody(self):
+        """httpd looks at its servers now and then, whoever asks or not."""
+        return (self.name in ("stats", "version")
+                or bool(self.keys) and all(":epoch:" in key
+                                           for key in self.keys))
+
     # ---- What a fault can do ----
 
     def forward(self):
@@ -276,13 +282,15 @@ class FaultProxy:
 
     @contextmanager
     def recording(self):
-        """Gives a list that is filled with the exchanges made inside."""
+        """Gives a list that is filled with the exchanges made inside, but
+        those that no request is the cause of."""
         with self._lock:
             start = len(self._seen)
         record = []
         yield record
         with self._lock:
-            record.extend(self._seen[start:])
+            record.extend(exchange for exchange in self._seen[start:]
+                          if not exchange.is_of_nobody())
 
     def trips(self, request):
         """The request's answer and its sequential round trips."""

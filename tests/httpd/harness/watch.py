@@ -7,13 +7,12 @@ import time
 from .system import eventually
 
 EPOCH = "locks:epoch:0"
-# Nobody asks: a child looks every ten seconds, and the next second at most.
-IDLE = 13
+# Nobody asks: a child looks once a minute, and the next second at most; every
+# ten seconds while a server is known to be away.
+IDLE = 63
+AWAY = 13
 # Requests read along once a second, and a child looks the second after.
 BUSY = 4
-
-# Servers are asked what they dropped every thirty seconds.
-EXAMINED = 33
 
 # What is said, with its cure.
 DOWN = r"\[locks:error\].*memcached {}: .+: requests that need it .*503 until"
@@ -33,8 +32,14 @@ def said(site, news, server=None):
     return len(re.findall(news.format(name), site.httpd.log()))
 
 
-def eventually_said(site, news, times=1, server=None, seconds=BUSY):
-    eventually(lambda: said(site, news, server) >= times, seconds)
+def eventually_said(site, news, times=1, server=None, seconds=BUSY, ask=None):
+    """`ask` is called now and then meanwhile."""
+    def is_said():
+        if ask is not None:
+            ask()
+        return said(site, news, server) >= times
+
+    eventually(is_said, seconds, pause=0.1)
     assert said(site, news, server) == times, site.httpd.log()
 
 
