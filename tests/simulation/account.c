@@ -84,6 +84,8 @@ static answer_e answer_of(apr_status_t result)
         return NOT_FOUND;
     case LOCKS_EFOREIGN:
         return FOREIGN;
+    case LOCKS_EOTHERWINDOW:
+        return OTHER_WINDOW;
     default:
         return UNKNOWN;
     }
@@ -91,11 +93,14 @@ static answer_e answer_of(apr_status_t result)
 
 static void add_lock_call(history_t *history, const request_t *request)
 {
-    int acquires = request->what.act == ACQUIRE;
-    call_t *call =
-        add_call(history, acquires ? CALL_ACQUIRE : CALL_RELEASE, request);
+    static const call_kind_e kinds[] = {[ACQUIRE] = CALL_ACQUIRE,
+                                        [RELEASE] = CALL_RELEASE,
+                                        [RENEW] = CALL_RENEW};
+    call_t *call = add_call(history, kinds[request->what.act], request);
 
-    call->id = acquires ? request->lock.id : request->id;
+    call->id = request->what.act == ACQUIRE ? request->lock.id : request->id;
+    call->window = request->what.window;
+    call->takes_over = request->what.takes_over;
     call->deadline = request->lock.deadline;
     call->answer =
         request->state == REQUEST_ENDED ? answer_of(request->result) : UNKNOWN;
@@ -112,8 +117,8 @@ static int is_late(const history_t *history, const request_t *request)
             ? history->clocks
             : history->events[request->events_ended - 1].clocks;
 
-    return request->what.act == ACQUIRE && request->state == REQUEST_ENDED &&
-           request->result == APR_SUCCESS &&
+    return (request->what.act == ACQUIRE || request->what.act == RENEW) &&
+           request->state == REQUEST_ENDED && request->result == APR_SUCCESS &&
            request->lock.deadline <= clocks[request->what.host];
 }
 

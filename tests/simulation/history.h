@@ -18,16 +18,19 @@ enum { CALLS_MAX = 64, EVENTS_MAX = 64 };
 #define NEVER 0x7fffffff
 
 typedef enum {
-    /** ACQUIRE: granted or renewed. RELEASE: released. READ: shown. */
+    /** ACQUIRE: granted or renewed. RELEASE: released. RENEW: renewed. READ:
+     *  shown. */
     DONE,
     /** ACQUIRE: another user's lock is in the way. */
     HELD,
     /** ACQUIRE: too many locks in the course. */
     FULL,
-    /** RELEASE: no active lock. READ: not shown. */
+    /** RELEASE, RENEW: no active lock. READ: not shown. */
     NOT_FOUND,
-    /** RELEASE: another user's lock. */
+    /** RELEASE, RENEW: another user's lock. */
     FOREIGN,
+    /** ACQUIRE, RENEW: the user's own, but another window's. */
+    OTHER_WINDOW,
     /** Not answered, or with 503: it had its effect at any time after it
      *  began, or never. */
     UNKNOWN
@@ -36,6 +39,8 @@ typedef enum {
 typedef enum {
     CALL_ACQUIRE,
     CALL_RELEASE,
+    /** By ID. */
+    CALL_RENEW,
     /** One user's part of a list. A list is not one look at the whole course,
      *  but one at each user, at moments that may differ. */
     CALL_READ
@@ -47,13 +52,17 @@ typedef struct call_t {
     /** ACQUIRE: of what. READ: where it was shown; else any in the course. */
     int place;
     int host;
+    /** ACQUIRE, RENEW: the window that asks; 0 if that is not said. */
+    int window;
+    /** ACQUIRE: may the lock be taken from another window? */
+    int takes_over;
     /** Moments. */
     int begun;
     int ended;
     /** How many events there were when it began. */
     int events;
     answer_e answer;
-    /** RELEASE: which lock. Otherwise the one granted or shown. */
+    /** RELEASE, RENEW: which lock. Otherwise the one granted or shown. */
     apr_uint64_t id;
     apr_time_t deadline;
 } call_t;
