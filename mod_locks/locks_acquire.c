@@ -28,6 +28,9 @@ typedef struct acquire_t {
     apr_uint64_t abandoned;
     /** The lock of another user in the resource's slot that a try fenced. */
     apr_uint64_t taken_over;
+    /** The live lock that the user takes from another window; 0 if none. Its
+     *  slot stays until the next lock is granted. */
+    apr_uint64_t inherited;
 } acquire_t;
 
 /** Slots are looked through for dead ones when they are more than half of
@@ -57,6 +60,8 @@ static apr_status_t read_all(acquire_t *acquire)
     locks_snapshot_t *snapshot =
         locks_snapshot_open(op, acquire->subject->course);
     apr_status_t rv = locks_snapshot_read_slots(snapshot, acquire->user);
+    apr_array_header_t *resource =
+        apr_array_make(op->pool, 1, sizeof(const char *));
     apr_array_header_t *users;
     const locks_slot_t *slot;
     int required;
@@ -67,11 +72,10 @@ static apr_status_t read_all(acquire_t *acquire)
     }
     users = apr_array_make(op->pool, 2, sizeof(const char *));
     APR_ARRAY_PUSH(users, const char *) = acquire->user;
-    slot = locks_snapshot_slot(snapshot, acquire->subject->resource);
-    if (slot != NULL) {
-        APR_ARRAY_PUSH(users, const char *) = slot->owner;
-    }
+    APR_ARRAY_PUSH(resource, const char *) = acquire->subject->resource;
+    locks_snapshot_add_owners(snapshot, resource, users);
     required = users->nelts;
+    slot = locks_snapshot_slot(snapshot, acquire->subject->resource, 0);
     if (is_sweep_due(acquire) &&
         (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
         locks_snapshot_add_owners(snapshot, NULL, users);
@@ -108,18 +112,26 @@ static apr_status_t fence_slot(acquire_t *acquire, const locks_slot_t *slot)
     return rv;
 }
 
-/** Does a slot have what an earlier try fenced, or wrote in its place? */
-static int is_left_by_us(const acquire_t *acquire, const locks_slot_t *slot)
+/** Does the resource still have what an earlier try fenced, or wrote in its
+ *  place? */
+static int is_left_by_us(const acquire_t *acquire)
 {
-    return slot != NULL &&
-           (slot->id == acquire->taken_over || slot->id == acquire->abandoned);
+    const char *resource = acquire->subject->resource;
+
+    return (acquire->taken_over != 0 &&
+            locks_snapshot_slot(acquire->snapshot, resource,
+                                acquire->taken_over) != NULL) ||
+           (acquire->abandoned != 0 &&
+            locks_snapshot_slot(acquire->snapshot, resource,
+                                acquire->abandoned) != NULL);
 }
 
 /** Step 2, the user's own live lock: a new deadline for the same lock, unless
- *  another window has it. Taken from that, the slot is replaced as it stands,
- *  so that nobody else can step in between, and the lock gets a new ID, so
- *  that the other window's is worth nothing. */
-static apr_status_t keep_own(acquire_t *acquire, locks_lock_t *lock)
+ *  another window has it. Taken from that, it gets a new ID, so that the other
+ *  window's is worth nothing. Until then it keeps its slot beside the new one:
+ *  nobody else can step in between, though this worker may die. */
+static apr_status_t keep_own(acquire_t *acquire, const locks_slot_t *slot,
+                             locks_lock_t *lock)
 {
     const locks_lease_view_t *view =
         locks_snapshot_lease(acquire->snapshot, acquire->user);
@@ -128,6 +140,7 @@ static apr_status_t keep_own(acquire_t *acquire, locks_lock_t *lock)
         return locks_renew_lease(acquire->op, acquire->snapshot, view,
                                  acquire->terms, lock);
     }
+    acquire->inherited = slot->id;
     return acquire->terms->takes_over ? APR_SUCCESS : LOCKS_EOTHERWINDOW;
 }
 
@@ -140,34 +153,54 @@ static apr_status_t held(const acquire_t *acquire, locks_lock_t *lock,
     return LOCKS_EHELD;
 }
 
-/** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
- *  own was renewed, otherwise with the resource free to take. */
-static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
+/** Finds the slot of the resource that is to be dealt with first: the one whose
+ *  state is the least, by the order of locks_slot_state_e, where dead slots
+ *  need not be dealt with.
+ *  @param undead set to how many there are
+ *  @return NULL if there are none */
+static const locks_slot_t *find_obstacle(const acquire_t *acquire,
+                                         locks_slot_state_e *state, int *undead)
 {
-    const locks_slot_t *slot =
-        locks_snapshot_slot(acquire->snapshot, acquire->subject->resource);
-    locks_slot_state_e state;
-    int own;
+    const apr_array_header_t *entries = acquire->snapshot->slots.entries;
+    const locks_slot_t *obstacle = NULL;
+    int i;
 
-    if (!is_left_by_us(acquire, slot)) {
-        /* Somebody else took it in between. */
-        acquire->op->deeds.is_takeover = 0;
+    *undead = 0;
+    for (i = 0; i < entries->nelts; i++) {
+        const locks_slot_t *slot = &APR_ARRAY_IDX(entries, i, locks_slot_t);
+        locks_slot_state_e its;
+
+        if (strcmp(slot->resource, acquire->subject->resource) != 0) {
+            continue;
+        }
+        its = locks_slot_state(
+            acquire->op, slot,
+            &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
+            acquire->subject->course, locks_now(acquire->op));
+        if (its != LOCKS_SLOT_DEAD) {
+            ++*undead;
+            if (obstacle == NULL || its < *state) {
+                obstacle = slot;
+                *state = its;
+            }
+        }
     }
-    if (slot == NULL) {
-        return APR_SUCCESS;
-    }
-    own = strcmp(slot->owner, acquire->user) == 0;
-    state = locks_slot_state(
-        acquire->op, slot,
-        &locks_snapshot_lease(acquire->snapshot, slot->owner)->lease,
-        acquire->subject->course, locks_now(acquire->op));
+    return obstacle;
+}
+
+/** Steps 2 and 3 for one slot of the resource. */
+static apr_status_t deal_with(acquire_t *acquire, const locks_slot_t *slot,
+                              locks_slot_state_e state, locks_lock_t *lock)
+{
+    int own = strcmp(slot->owner, acquire->user) == 0;
+
     locks_tell(
         acquire->op,
         "the slot of %s has the lock %" APR_UINT64_T_FMT " of %s, which is %s",
         slot->resource, slot->id, slot->owner, locks_slot_state_names[state]);
     switch (state) {
     case LOCKS_SLOT_LIVE:
-        return own ? keep_own(acquire, lock) : held(acquire, lock, slot);
+        return own ? keep_own(acquire, slot, lock) : held(acquire, lock, slot);
     case LOCKS_SLOT_GRACE:
         return own ? fence_slot(acquire, slot) : held(acquire, lock, slot);
     case LOCKS_SLOT_PENDING:
@@ -183,6 +216,31 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
         break;
     }
     return APR_SUCCESS;
+}
+
+/** Steps 2 and 3. LOCKS_EHELD; or APR_SUCCESS, with lock set if the user's
+ *  own was renewed, otherwise with the resource free to take. */
+static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
+{
+    locks_slot_state_e state = LOCKS_SLOT_DEAD;
+    int undead;
+    const locks_slot_t *slot = find_obstacle(acquire, &state, &undead);
+    apr_status_t rv;
+
+    if (!is_left_by_us(acquire)) {
+        /* Somebody else took it in between. */
+        acquire->op->deeds.is_takeover = 0;
+    }
+    acquire->inherited = 0;
+    if (slot == NULL) {
+        return APR_SUCCESS;
+    }
+    rv = deal_with(acquire, slot, state, lock);
+    /* Where one was fenced there may be another: a lock that expired while its
+     * owner took it from another window. */
+    return rv == APR_SUCCESS && undead > 1 && state != LOCKS_SLOT_LIVE
+               ? LOCKS_EAGAIN
+               : rv;
 }
 
 /** What a sweep decides of one slot. */
@@ -245,9 +303,9 @@ static int holds_here(const acquire_t *acquire)
     const locks_lease_t *lease =
         &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease;
     const locks_slot_t *slot =
-        lease->id == 0
-            ? NULL
-            : locks_snapshot_slot(acquire->snapshot, lease->resource);
+        lease->id == 0 ? NULL
+                       : locks_snapshot_slot(acquire->snapshot, lease->resource,
+                                             lease->id);
 
     return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
            locks_slot_state(acquire->op, slot, lease, acquire->subject->course,
@@ -277,7 +335,8 @@ static apr_status_t sweep(acquire_t *acquire)
         int own = strcmp(slot->owner, acquire->user) == 0;
         verdict_e verdict = KEEP_COUNTED;
 
-        if (strcmp(slot->resource, acquire->subject->resource) == 0) {
+        if (strcmp(slot->resource, acquire->subject->resource) == 0 &&
+            slot->id != acquire->inherited) {
             continue;
         }
         if (own) {
@@ -329,10 +388,20 @@ static apr_uint64_t next_id(const acquire_t *acquire)
 static apr_status_t write_new_slot(acquire_t *acquire, apr_uint64_t id)
 {
     locks_slots_t *slots = &acquire->snapshot->slots;
+    const char *resource = acquire->subject->resource;
     locks_slot_t *slot = apr_array_push(slots->entries);
+    locks_slot_t *earlier;
 
+    if (acquire->inherited != 0) {
+        /* Hosts of an earlier version see the first slot of a resource alone:
+         * it has to be the one that counts from now on. */
+        earlier = locks_snapshot_slot(acquire->snapshot, resource,
+                                      acquire->inherited);
+        *slot = *earlier;
+        slot = earlier;
+    }
     slot->id = id;
-    slot->resource = acquire->subject->resource;
+    slot->resource = resource;
     slot->owner = acquire->user;
     slots->last = id;
     return locks_write_slots(acquire->op, acquire->snapshot);

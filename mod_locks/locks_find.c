@@ -138,9 +138,8 @@ apr_status_t locks_find_own(locks_operation_t *op, locks_lease_view_t *view,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    slot = locks_snapshot_slot(*snapshot, view->lease.resource);
-    if (slot == NULL || slot->id != view->lease.id ||
-        strcmp(slot->owner, user) != 0) {
+    slot = locks_snapshot_slot(*snapshot, view->lease.resource, view->lease.id);
+    if (slot == NULL || strcmp(slot->owner, user) != 0) {
         return APR_NOTFOUND;
     }
     return locks_is_stale(op, (*snapshot)->slots.indexed)

@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** What is left of the digits of an integer that has more than 64 bits, at
+ *  least, once it was made a number that is none. */
+#define BEYOND_DIGITS 17
+
 /** json-c's allocations fail quietly; here memory ends as it does for APR's
  *  pools in httpd. */
 static void *allocated(void *memory)
@@ -132,6 +136,24 @@ const char *locks_json_text(locks_json_t string, apr_pool_t *pool)
 apr_int64_t locks_json_integer(locks_json_t integer)
 {
     return json_object_get_int64(integer.node);
+}
+
+apr_int64_t locks_json_beyond(locks_json_t other)
+{
+    const char *text;
+    apr_size_t digits;
+
+    if (json_object_get_type(other.node) != json_type_double) {
+        return 0;
+    }
+    /* As locks_json_check() has written it. */
+    text = json_object_get_string(writable(other));
+    digits = strspn(text + (*text == '-'), "0123456789");
+    if (digits < BEYOND_DIGITS ||
+        strcmp(text + (*text == '-') + digits, "e0") != 0) {
+        return 0;
+    }
+    return *text == '-' ? APR_INT64_MIN : APR_INT64_MAX;
 }
 
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool)

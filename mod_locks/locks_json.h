@@ -60,6 +60,10 @@ const char *locks_json_text(locks_json_t string, apr_pool_t *pool);
 /** An integer; the nearest one where it does not fit. */
 apr_int64_t locks_json_integer(locks_json_t integer);
 
+/** The nearest integer for one of more than 64 bits, of kind
+ *  #LOCKS_JSON_OTHER; 0 for any other value. */
+apr_int64_t locks_json_beyond(locks_json_t other);
+
 /** An integer's decimal form. */
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool);
 

@@ -7,13 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Is this the slot of the lock that the lease is about? Or of the one that
- * will come after it on the same resource: its owner takes it from another
- * window, and holds the earlier lock until then. */
+/** Is this the slot of the lock that the lease is about? */
 static int is_slot_of(const locks_slot_t *slot, const locks_lease_t *lease)
 {
-    return strcmp(lease->resource, slot->resource) == 0 &&
-           (lease->id == slot->id || slot->id > lease->last);
+    return lease->id == slot->id &&
+           strcmp(lease->resource, slot->resource) == 0;
 }
 
 /** Is this lease on the course, and was it not past its deadline? */

@@ -18,6 +18,10 @@
  *     dead     if L <= lease.last and lease.id != L: it can never come alive
  *     pending  otherwise: its owner is between two writes, or died there
  *
+ * A resource has one slot, or two of one owner: a lock that another window
+ * takes over keeps its slot beside the pending one, and so stays live until
+ * the next is granted, whoever dies.
+ *
  * Every result is one of operation.h's, or as said below.
  */
 #ifndef LOCKS_PROTOCOL_H

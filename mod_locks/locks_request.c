@@ -114,9 +114,15 @@ static const char *read_subject(locks_request_t *request, locks_json_t json,
 /** Reads how long the lease is to be. Nothing and less are the shortest. */
 static void read_expires_in(locks_wish_t *wish, locks_json_t json)
 {
-    if (json.kind == LOCKS_JSON_INTEGER) {
-        apr_int64_t number = locks_json_integer(json);
+    apr_int64_t number = 0;
 
+    if (json.kind == LOCKS_JSON_OTHER) {
+        number = locks_json_beyond(json);
+    }
+    if (json.kind == LOCKS_JSON_INTEGER) {
+        number = locks_json_integer(json);
+    }
+    if (json.kind == LOCKS_JSON_INTEGER || number != 0) {
         wish->expires_in = number > 0 ? number : 1;
     } else if (json.kind != LOCKS_JSON_ABSENT) {
         wish->expires_in_wrong = "expiresIn must be an integer";

@@ -8,13 +8,14 @@
 
 #include "locks_operation.h"
 
+/** In the order in which slots of one resource decide what becomes of it. */
 typedef enum {
-    LOCKS_SLOT_DEAD,
     LOCKS_SLOT_LIVE,
     /** Expired, but maybe not yet by another host's clock. */
     LOCKS_SLOT_GRACE,
     LOCKS_SLOT_EXPIRED,
-    LOCKS_SLOT_PENDING
+    LOCKS_SLOT_PENDING,
+    LOCKS_SLOT_DEAD
 } locks_slot_state_e;
 
 /** For the log. */

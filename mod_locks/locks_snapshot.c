@@ -203,13 +203,14 @@ void locks_snapshot_forget(locks_snapshot_t *snapshot, const char *user)
 }
 
 locks_slot_t *locks_snapshot_slot(const locks_snapshot_t *snapshot,
-                                  const char *resource)
+                                  const char *resource, apr_uint64_t id)
 {
     locks_slot_t *slots = (locks_slot_t *)snapshot->slots.entries->elts;
     int i;
 
     for (i = 0; i < snapshot->slots.entries->nelts; i++) {
-        if (strcmp(slots[i].resource, resource) == 0) {
+        if ((id == 0 || slots[i].id == id) &&
+            strcmp(slots[i].resource, resource) == 0) {
             return &slots[i];
         }
     }

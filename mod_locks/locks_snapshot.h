@@ -62,9 +62,11 @@ locks_lease_view_t *locks_snapshot_lease(const locks_snapshot_t *snapshot,
 /** Forgets a lease that has been written since. */
 void locks_snapshot_forget(locks_snapshot_t *snapshot, const char *user);
 
-/** The slot of a resource; NULL if there is none. */
+/** The slot of a lock on a resource; NULL if there is none.
+ *  @param id of the lock; 0 for whichever comes first: all slots of a resource
+ *            are of one owner */
 locks_slot_t *locks_snapshot_slot(const locks_snapshot_t *snapshot,
-                                  const char *resource);
+                                  const char *resource, apr_uint64_t id);
 
 /** Is a resource among those that are looked for?
  *  @param resources of const char *; NULL for all */

@@ -330,6 +330,7 @@ static void take_lease(survey_t *survey, locks_operation_t *op, owner_t *owner,
     lock->subject.course = course->name;
     lock->subject.resource = apr_pstrdup(survey->pool, view.lease.resource);
     lock->owner = owner->name;
+    lock->client = apr_pstrdup(survey->pool, view.lease.client);
     lock->granted = view.lease.granted;
     lock->deadline = view.lease.deadline;
     owner->lock = lock;

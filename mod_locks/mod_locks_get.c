@@ -26,19 +26,19 @@ static int answer_list(locks_exchange_t *exchange,
     apr_table_unset(r->headers_in, "If-Unmodified-Since");
     apr_table_setn(r->headers_out, "ETag",
                    locks_reply_etag(locks, scope, r->pool));
-    switch (ap_meets_conditions(r)) {
-    case OK:
-        exchange->status = HTTP_OK;
-        exchange->json = locks_reply_list(locks, time, r->pool);
-        return OK;
-    case HTTP_NOT_MODIFIED:
-        exchange->status = HTTP_NOT_MODIFIED;
-        exchange->json = "";
-        return OK;
-    default:
+    /* A list has no time of its own that other conditions could be about. */
+    if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH) {
         return locks_refuse(exchange, HTTP_PRECONDITION_FAILED,
                             "Precondition failed");
     }
+    if (ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK) {
+        exchange->status = HTTP_NOT_MODIFIED;
+        exchange->json = "";
+        return OK;
+    }
+    exchange->status = HTTP_OK;
+    exchange->json = locks_reply_list(locks, time, r->pool);
+    return OK;
 }
 
 /** Answers with a course's locks as they are now. */
@@ -64,9 +64,11 @@ static int wait_for_course(locks_exchange_t *exchange, const char *course,
         return refused;
     }
     while (refused == OK && exchange->status == HTTP_NOT_MODIFIED) {
+        const locks_awaited_t awaited = {
+            .etag = apr_table_get(r->headers_out, "ETag")};
+
         locks_exchange_close(exchange);
-        if (locks_wait_for_change(stay, apr_table_get(r->headers_out, "ETag"),
-                                  0) != APR_SUCCESS) {
+        if (locks_wait_for_change(stay, &awaited) != APR_SUCCESS) {
             break;
         }
         locks_exchange_reopen(exchange);

@@ -239,6 +239,9 @@ static void put_lock(request_rec *r, const locks_lock_t *lock, apr_time_t now)
     put_text(r, lock->subject.type->resource_member, lock->subject.resource);
     ap_rputs("}", r);
     put_text(r, "ownerId", lock->owner);
+    if (*lock->client != '\0') {
+        put_text(r, "clientId", lock->client);
+    }
     put_number(r, "expiresIn", (apr_uint64_t)locks_expires_in(lock, now));
     put_number(r, "age",
                now > lock->granted ? (apr_uint64_t)(now - lock->granted) / 1000

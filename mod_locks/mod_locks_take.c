@@ -145,6 +145,8 @@ static int answer_held(locks_exchange_t *exchange, int status,
         return locks_refuse_operation(exchange);
     }
     locks_note_lock(exchange->r, lock->id);
+    /* Of an earlier try that was refused, if there was one. */
+    apr_table_unset(exchange->r->headers_out, "Retry-After");
     exchange->status = status;
     exchange->json = locks_reply_lock(lock, now, exchange->r->pool);
     return OK;
@@ -188,19 +190,19 @@ static int find_gadget(locks_exchange_t *exchange, const char *course,
                                 "Gadget", gadget, strlen(gadget));
 }
 
-/** Takes the lock, or notes why not. */
-static int acquire(locks_exchange_t *exchange, const locks_subject_t *subject,
-                   const locks_terms_t *terms)
+/** Takes the lock, or notes why not.
+ *  @param lock set to it, or to another user's that is in the way */
+static int acquire(locks_exchange_t *exchange, locks_lock_t *lock,
+                   const locks_subject_t *subject, const locks_terms_t *terms)
 {
     request_rec *r = exchange->r;
-    locks_lock_t lock;
 
-    switch (locks_acquire(exchange->op, &lock, subject, exchange->caller.user,
+    switch (locks_acquire(exchange->op, lock, subject, exchange->caller.user,
                           terms)) {
     case APR_SUCCESS:
         break;
     case LOCKS_EHELD:
-        return refuse_held(exchange, &lock);
+        return refuse_held(exchange, lock);
     case LOCKS_EOTHERWINDOW:
         return refuse_other_window(exchange);
     case LOCKS_EFULL:
@@ -215,10 +217,23 @@ static int acquire(locks_exchange_t *exchange, const locks_subject_t *subject,
         locks_wait_wake(r, subject->course);
         locks_wait_wake(r, exchange->op->deeds.left);
     }
-    apr_table_setn(
-        r->headers_out, "Location",
-        apr_psprintf(r->pool, "%s/%" APR_UINT64_T_FMT, locks_base(r), lock.id));
-    return answer_held(exchange, HTTP_CREATED, &lock);
+    apr_table_setn(r->headers_out, "Location",
+                   apr_psprintf(r->pool, "%s/%" APR_UINT64_T_FMT, locks_base(r),
+                                lock->id));
+    return answer_held(exchange, HTTP_CREATED, lock);
+}
+
+/** What one waits for whom a lock stands in the way: its end. Past that, for
+ *  as long as hosts' clocks may differ, the lock is in no list, and whatever
+ *  changes may have cleared the way. */
+static locks_awaited_t end_of(const locks_lock_t *held,
+                              apr_interval_time_t skew)
+{
+    apr_interval_time_t left = held->deadline - apr_time_now();
+
+    return left > 0 ? (locks_awaited_t){.end_of = held->id}
+                    : (locks_awaited_t){
+                          .longest = left + skew > 0 ? left + skew + 1 : 1};
 }
 
 /** Takes the lock, and waits for it as long as another user holds it. */
@@ -228,17 +243,19 @@ static int acquire_waiting(locks_exchange_t *exchange,
 {
     locks_stay_t *stay =
         locks_wait_begin(exchange->r, subject->course, seconds);
-    /* Until so long after its end a lock is in no list, but in the way. */
-    apr_interval_time_t skew = exchange->op->rules->skew;
-    int refused = acquire(exchange, subject, terms);
+    locks_lock_t lock;
+    int refused = acquire(exchange, &lock, subject, terms);
 
     while (stay != NULL && refused == HTTP_FORBIDDEN) {
+        const locks_awaited_t awaited =
+            end_of(&lock, exchange->op->rules->skew);
+
         locks_exchange_close(exchange);
-        if (locks_wait_for_change(stay, NULL, skew) != APR_SUCCESS) {
+        if (locks_wait_for_change(stay, &awaited) != APR_SUCCESS) {
             break;
         }
         locks_exchange_reopen(exchange);
-        refused = acquire(exchange, subject, terms);
+        refused = acquire(exchange, &lock, subject, terms);
     }
     if (stay != NULL) {
         locks_wait_end(stay);
@@ -251,6 +268,7 @@ int locks_post(locks_exchange_t *exchange)
     int seconds = locks_exchange_prefers_wait(exchange);
     locks_subject_t subject;
     locks_terms_t terms;
+    locks_lock_t lock;
     posted_t posted;
     int refused;
 
@@ -279,7 +297,7 @@ int locks_post(locks_exchange_t *exchange)
     terms = terms_of(exchange, &posted.request.wish);
     return seconds > 0 && locks_exchange_may_wait(exchange)
                ? acquire_waiting(exchange, &subject, &terms, seconds)
-               : acquire(exchange, &subject, &terms);
+               : acquire(exchange, &lock, &subject, &terms);
 }
 
 /* ---- PUT /locks/{id} ---- */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "locks_prefer.h"
 #include "locks_protocol.h"
 #include "locks_reply.h"
 #include "locks_thread.h"
@@ -25,6 +26,9 @@ APLOG_USE_MODULE(locks);
 
 /** The part of a child's threads that may wait. */
 #define WAITING_PART 4
+/** How long nobody looks up who waits: whether the client is there, and the
+ *  server going to stay. */
+#define DOZE_MAX apr_time_from_msec(250)
 /** The longest ETag with its NUL byte. */
 #define ETAG_ROOM 64
 
@@ -45,6 +49,12 @@ typedef struct room_t {
      *  could not be found out. */
     apr_uint32_t looks;
     char etag[ETAG_ROOM];
+    /** The IDs of the locks then, in a pool of their own. */
+    const apr_uint64_t *ids;
+    int id_count;
+    apr_pool_t *ids_pool;
+    /** When it is to be asked next. */
+    apr_time_t due;
 } room_t;
 
 /** All who wait in this child. */
@@ -131,6 +141,10 @@ static room_t *open_room(hall_t *hall, const char *key, const char *course)
     }
     room = apr_pcalloc(pool, sizeof(*room));
     room->pool = pool;
+    if (apr_pool_create(&room->ids_pool, pool) != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
     room->key = apr_pstrdup(pool, key);
     room->course = apr_pstrdup(pool, course);
     (void)pthread_condattr_init(&attributes);
@@ -155,43 +169,16 @@ static void close_room(hall_t *hall, room_t *room)
 
 /* ---- Beginning and ending ---- */
 
-/** The value of "wait" in a Prefer header, of which the first counts. */
-static int read_preference(const char *header, apr_pool_t *pool)
-{
-    char *last = NULL;
-    char *item = apr_strtok(apr_pstrdup(pool, header), ",", &last);
-
-    for (; item != NULL; item = apr_strtok(NULL, ",", &last)) {
-        apr_size_t digits;
-
-        item += strspn(item, " \t");
-        if (ap_cstr_casecmpn(item, "wait", 4) != 0) {
-            continue;
-        }
-        item += 4 + strspn(item + 4, " \t");
-        if (*item != '=') {
-            continue;
-        }
-        item += 1 + strspn(item + 1, " \t\"");
-        digits = strspn(item, "0123456789");
-        if (digits > 0) {
-            return digits > 6 ? 999999 : (int)apr_atoi64(item);
-        }
-    }
-    return 0;
-}
-
 int locks_wait_preferred(request_rec *r)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
-    const char *header = apr_table_get(r->headers_in, "Prefer");
     int most = (int)apr_time_sec(config->wait_max);
     int seconds;
 
-    if (most == 0 || header == NULL || config->hall == NULL) {
+    if (most == 0 || config->hall == NULL) {
         return 0;
     }
-    seconds = read_preference(header, r->pool);
+    seconds = locks_prefer_wait(apr_table_get(r->headers_in, "Prefer"));
     return seconds < most ? seconds : most;
 }
 
@@ -219,6 +206,10 @@ locks_stay_t *locks_wait_begin(request_rec *r, const char *course, int seconds)
         stay->seconds = seconds;
         stay->deadline = locks_deadline_now() + apr_time_from_sec(seconds);
         stay->looks = room->looks;
+        if (room->waiting == 1) {
+            room->due = locks_deadline_now() +
+                        locks_server_config(r->server)->wait_interval;
+        }
     }
     (void)pthread_mutex_unlock(&hall->mutex);
     return stay;
@@ -291,6 +282,7 @@ static void doze(hall_t *hall, room_t *room, apr_interval_time_t longest)
 {
     struct timespec end;
 
+    longest = longest < DOZE_MAX ? longest : DOZE_MAX;
     clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += (time_t)apr_time_sec(longest);
     end.tv_nsec += (long)apr_time_usec(longest) * 1000;
@@ -301,8 +293,9 @@ static void doze(hall_t *hall, room_t *room, apr_interval_time_t longest)
     (void)pthread_cond_timedwait(&room->changed, &hall->mutex, &end);
 }
 
-/** Asks the store what the locks are; "" if it cannot be found out. */
-static const char *look(const locks_stay_t *stay, apr_pool_t *pool)
+/** Asks the store what the locks are; NULL if it cannot be found out. */
+static const apr_array_header_t *look(const locks_stay_t *stay,
+                                      apr_pool_t *pool)
 {
     server_rec *server = stay->r->server;
     const locks_server_config_t *config = locks_server_config(server);
@@ -314,52 +307,118 @@ static const char *look(const locks_stay_t *stay, apr_pool_t *pool)
     apr_status_t rv = locks_list(op, &locks, &time, stay->room->course);
 
     op->store->provider->close(op->store);
-    return rv == APR_SUCCESS ? locks_reply_etag(locks, stay->room->course, pool)
-                             : "";
+    return rv == APR_SUCCESS ? locks : NULL;
+}
+
+/** Notes what was found out.
+ *  @param locks NULL if nothing was */
+static void note_look(room_t *room, const apr_array_header_t *locks,
+                      apr_pool_t *pool)
+{
+    apr_uint64_t *ids;
+    int i;
+
+    room->looks++;
+    *room->etag = '\0';
+    room->id_count = 0;
+    apr_pool_clear(room->ids_pool);
+    if (locks == NULL) {
+        return;
+    }
+    apr_cpystrn(room->etag, locks_reply_etag(locks, room->course, pool),
+                sizeof(room->etag));
+    ids = apr_palloc(room->ids_pool,
+                     ((apr_size_t)locks->nelts + 1) * sizeof(*ids));
+    for (i = 0; i < locks->nelts; i++) {
+        ids[i] = APR_ARRAY_IDX(locks, i, locks_lock_t).id;
+    }
+    room->ids = ids;
+    room->id_count = locks->nelts;
+}
+
+/** Is there no sense in going on? */
+static int is_over(const locks_stay_t *stay)
+{
+    return is_stopping() || is_gone(stay->r);
+}
+
+/** Sleeps until the store is to be asked.
+ *  @param longest at most so long
+ *  @return whether to ask it */
+static int await_look(const locks_stay_t *stay, apr_interval_time_t longest)
+{
+    room_t *room = stay->room;
+    apr_time_t until = locks_deadline_now() + longest;
+    apr_time_t now;
+
+    until = room->due < until ? room->due : until;
+    while (!room->is_poked && (now = locks_deadline_now()) < until) {
+        if (is_over(stay)) {
+            return 0;
+        }
+        doze(stay->hall, room, until - now);
+    }
+    room->is_poked = 0;
+    return 1;
 }
 
 /** Asks for all who are in the room. The mutex is held before and after. */
-static void lead(const locks_stay_t *stay, apr_interval_time_t interval)
+static void lead(const locks_stay_t *stay, apr_interval_time_t longest)
 {
     hall_t *hall = stay->hall;
     room_t *room = stay->room;
-    apr_time_t due = locks_deadline_now() + interval;
     apr_pool_t *pool;
-    apr_time_t now;
 
     room->is_led = 1;
-    while (!room->is_poked && (now = locks_deadline_now()) < due) {
-        doze(hall, room, due - now);
-    }
-    room->is_poked = 0;
-    (void)pthread_mutex_unlock(&hall->mutex);
-    if (apr_pool_create(&pool, stay->r->pool) == APR_SUCCESS) {
-        const char *etag = look(stay, pool);
+    if (await_look(stay, longest) &&
+        apr_pool_create(&pool, stay->r->pool) == APR_SUCCESS) {
+        const apr_array_header_t *locks;
 
+        (void)pthread_mutex_unlock(&hall->mutex);
+        locks = look(stay, pool);
         (void)pthread_mutex_lock(&hall->mutex);
-        apr_cpystrn(room->etag, etag, sizeof(room->etag));
-        room->looks++;
+        note_look(room, locks, pool);
+        room->due = locks_deadline_now() +
+                    locks_server_config(stay->r->server)->wait_interval;
         apr_pool_destroy(pool);
-    } else {
-        (void)pthread_mutex_lock(&hall->mutex);
     }
     room->is_led = 0;
     (void)pthread_cond_broadcast(&room->changed);
 }
 
-/** Did a look since the last one that this request knows of find the locks to
- *  be others? A failed look is for the request to find out about. */
-static int has_news(locks_stay_t *stay)
+/** Did the last look find this lock? */
+static int is_listed(const room_t *room, apr_uint64_t id)
 {
-    if (stay->looks == stay->room->looks) {
+    int i;
+
+    for (i = 0; i < room->id_count; i++) {
+        if (room->ids[i] == id) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/** Did a look since the last one that this request knows of find what it waits
+ *  for? A failed look is for the request to find out about. */
+static int has_news(locks_stay_t *stay, const locks_awaited_t *awaited)
+{
+    const room_t *room = stay->room;
+
+    if (stay->looks == room->looks) {
         return 0;
     }
-    stay->looks = stay->room->looks;
-    if (*stay->room->etag != '\0' &&
-        strcmp(stay->room->etag, stay->etag) == 0) {
+    stay->looks = room->looks;
+    if (*room->etag == '\0') {
+        return 1;
+    }
+    if (awaited->end_of != 0) {
+        return !is_listed(room, awaited->end_of);
+    }
+    if (strcmp(room->etag, stay->etag) == 0) {
         return 0;
     }
-    apr_cpystrn(stay->etag, stay->room->etag, sizeof(stay->etag));
+    apr_cpystrn(stay->etag, room->etag, sizeof(stay->etag));
     return 1;
 }
 
@@ -375,7 +434,7 @@ static apr_interval_time_t pause_left(const locks_stay_t *stay,
     apr_time_t now = locks_deadline_now();
     apr_interval_time_t left = stay->deadline - now;
 
-    if (is_stopping() || is_gone(stay->r)) {
+    if (is_over(stay)) {
         return 0;
     }
     if (longest > 0 && since + longest - now < left) {
@@ -384,24 +443,25 @@ static apr_interval_time_t pause_left(const locks_stay_t *stay,
     return left < interval ? left : interval;
 }
 
-apr_status_t locks_wait_for_change(locks_stay_t *stay, const char *etag,
-                                   apr_interval_time_t longest)
+apr_status_t locks_wait_for_change(locks_stay_t *stay,
+                                   const locks_awaited_t *awaited)
 {
     apr_time_t since = locks_deadline_now();
+    apr_interval_time_t longest = awaited->longest;
     hall_t *hall = stay->hall;
     room_t *room = stay->room;
     apr_status_t rv = APR_SUCCESS;
 
-    if (etag != NULL) {
-        apr_cpystrn(stay->etag, etag, sizeof(stay->etag));
+    if (awaited->etag != NULL) {
+        apr_cpystrn(stay->etag, awaited->etag, sizeof(stay->etag));
     }
     (void)pthread_mutex_lock(&hall->mutex);
-    while (!has_news(stay)) {
+    while (!has_news(stay, awaited)) {
         apr_interval_time_t left = pause_left(stay, since, longest);
 
         if (left <= 0) {
             rv = longest > 0 && locks_deadline_now() < stay->deadline &&
-                         !is_stopping() && !is_gone(stay->r)
+                         !is_over(stay)
                      ? APR_SUCCESS
                      : APR_TIMEUP;
             break;

@@ -29,16 +29,24 @@ int locks_wait_preferred(request_rec *r);
  */
 locks_stay_t *locks_wait_begin(request_rec *r, const char *course, int seconds);
 
+/** What a request waits for. */
+typedef struct locks_awaited_t {
+    /** The end of this lock; 0 for any change. */
+    apr_uint64_t end_of;
+    /** The ETag of the locks that were seen; NULL if none were. */
+    const char *etag;
+    /** After so long it counts as having happened; 0 for never. */
+    apr_interval_time_t longest;
+} locks_awaited_t;
+
 /**
- * Waits until the course's locks are others than they were, as far as can be
- * told. Nothing of the store may be held meanwhile.
- * @param etag   of the locks that were seen; NULL if none were
- * @param longest after so long they count as changed in any case; 0 for never
- * @return APR_SUCCESS if they may have changed; APR_TIMEUP if the time is over,
+ * Waits for a change of the course's locks, as far as can be told. Nothing of
+ * the store may be held meanwhile.
+ * @return APR_SUCCESS if it may have happened; APR_TIMEUP if the time is over,
  *         the client has gone, or the server is about to end
  */
-apr_status_t locks_wait_for_change(locks_stay_t *stay, const char *etag,
-                                   apr_interval_time_t longest);
+apr_status_t locks_wait_for_change(locks_stay_t *stay,
+                                   const locks_awaited_t *awaited);
 
 /** Ends a stay, and says in the answer how long it was to be. */
 void locks_wait_end(locks_stay_t *stay);

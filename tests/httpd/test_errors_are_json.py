@@ -48,8 +48,8 @@ RequestReadTimeout body=1
 """
 ALLOWED = {"/locks": {"GET", "HEAD", "POST", "OPTIONS"},
            "/locks/": {"GET", "HEAD", "POST", "OPTIONS"},
-           "/locks/1": {"DELETE", "OPTIONS"},
-           "/locks/abc": {"DELETE", "OPTIONS"}}
+           "/locks/1": {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"},
+           "/locks/abc": {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}}
 
 
 @pytest.fixture(scope="module")

@@ -84,6 +84,8 @@ static answer_e answer_of(apr_status_t result)
         return NOT_FOUND;
     case LOCKS_EFOREIGN:
         return FOREIGN;
+    case LOCKS_EOTHERWINDOW:
+        return OTHER_WINDOW;
     default:
         return UNKNOWN;
     }
@@ -93,11 +95,16 @@ static void add_lock_call(history_t *history, const request_t *request)
 {
     static const call_kind_e kinds[] = {[ACQUIRE] = CALL_ACQUIRE,
                                         [RELEASE] = CALL_RELEASE,
-                                        [BREAK] = CALL_BREAK};
+                                        [BREAK] = CALL_BREAK,
+                                        [RENEW] = CALL_RENEW};
     int is_over = request->state == REQUEST_ENDED;
     call_t *call = add_call(history, kinds[request->what.act], request);
 
-    call->id = request->what.act == RELEASE ? request->id : request->lock.id;
+    call->id = request->what.act == RELEASE || request->what.act == RENEW
+                   ? request->id
+                   : request->lock.id;
+    call->window = request->what.window;
+    call->takes_over = request->what.takes_over;
     call->deadline = request->lock.deadline;
     call->answer = is_over ? answer_of(request->result) : UNKNOWN;
     if (request->what.act == BREAK && !is_over) {
@@ -117,8 +124,8 @@ static int is_late(const history_t *history, const request_t *request)
             ? history->clocks
             : history->events[request->events_ended - 1].clocks;
 
-    return request->what.act == ACQUIRE && request->state == REQUEST_ENDED &&
-           request->result == APR_SUCCESS &&
+    return (request->what.act == ACQUIRE || request->what.act == RENEW) &&
+           request->state == REQUEST_ENDED && request->result == APR_SUCCESS &&
            request->lock.deadline <= clocks[request->what.host];
 }
 

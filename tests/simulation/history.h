@@ -18,16 +18,19 @@ enum { CALLS_MAX = 64, EVENTS_MAX = 64 };
 #define NEVER 0x7fffffff
 
 typedef enum {
-    /** ACQUIRE: granted or renewed. RELEASE, BREAK: ended. READ: shown. */
+    /** ACQUIRE: granted or renewed. RELEASE, BREAK: ended. RENEW: renewed.
+     *  READ: shown. */
     DONE,
     /** ACQUIRE: another user's lock is in the way. */
     HELD,
     /** ACQUIRE: too many locks in the course. */
     FULL,
-    /** RELEASE, BREAK: no active lock. READ: not shown. */
+    /** RELEASE, BREAK, RENEW: no active lock. READ: not shown. */
     NOT_FOUND,
-    /** RELEASE: another user's lock. */
+    /** RELEASE, RENEW: another user's lock. */
     FOREIGN,
+    /** ACQUIRE, RENEW: the user's own, but another window's. */
+    OTHER_WINDOW,
     /** Not answered, or with 503: it had its effect at any time after it
      *  began, or never. */
     UNKNOWN
@@ -38,6 +41,8 @@ typedef enum {
     CALL_RELEASE,
     /** A forced release: ends whatever lock the user has. */
     CALL_BREAK,
+    /** By ID. */
+    CALL_RENEW,
     /** One user's part of a list. A list is not one look at the whole course,
      *  but one at each user, at moments that may differ. */
     CALL_READ
@@ -49,14 +54,19 @@ typedef struct call_t {
     /** ACQUIRE: of what. READ: where it was shown; else any in the course. */
     int place;
     int host;
+    /** ACQUIRE, RENEW: the window that asks; 0 if that is not said. */
+    int window;
+    /** ACQUIRE: may the lock be taken from another window? */
+    int takes_over;
     /** Moments. */
     int begun;
     int ended;
     /** How many events there were when it began. */
     int events;
     answer_e answer;
-    /** RELEASE: which lock. BREAK: the one that was ended, or, if that is not
-     *  known, may have been; 0 for any. Otherwise the one granted or shown. */
+    /** RELEASE, RENEW: which lock. BREAK: the one that was ended, or, if that
+     * is not known, may have been; 0 for any. Otherwise the one granted or
+     * shown. */
     apr_uint64_t id;
     apr_time_t deadline;
 } call_t;

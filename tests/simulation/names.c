@@ -8,6 +8,7 @@ const char *const user_names[USERS] = {"ann", "ben", "cat", "dan",
                                        "ida", "jim", "kay", "lee"};
 const char *const course_names[COURSES] = {"course1", "course2", "course3"};
 const char *const resource_names[RESOURCES] = {"g1", "g2", "g3"};
+const char *const window_names[WINDOWS] = {"", "w1", "w2"};
 
 static int find(const char *const *names, int count, const char *name)
 {

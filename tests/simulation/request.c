@@ -41,6 +41,28 @@ static apr_uint64_t chance(void *baton)
 
 /* ---- What it does ---- */
 
+static locks_terms_t terms_of(const scenario_request_t *what)
+{
+    return (locks_terms_t){.client = window_names[what->window],
+                           .takes_over = what->takes_over};
+}
+
+static apr_status_t permit(void *baton, const char *course)
+{
+    (void)baton;
+    (void)course;
+    return APR_SUCCESS;
+}
+
+static void renew(request_t *request, locks_operation_t *op)
+{
+    locks_terms_t terms = terms_of(&request->what);
+
+    request->result =
+        locks_renew(op, &request->lock, request->id,
+                    user_names[request->what.user], &terms, permit, NULL);
+}
+
 static void acquire(request_t *request, locks_operation_t *op)
 {
     int place = request->what.place;
@@ -49,12 +71,12 @@ static void acquire(request_t *request, locks_operation_t *op)
         .course = course_names[COURSE_OF(place)],
         .resource = resource_names[place % RESOURCES],
     };
+    locks_terms_t terms = terms_of(&request->what);
 
     locks_ahead_slots(op, subject.course);
     locks_ahead_read(op);
     request->result = locks_acquire(op, &request->lock, &subject,
-                                    user_names[request->what.user],
-                                    &locks_usual_terms);
+                                    user_names[request->what.user], &terms);
 }
 
 static void list(request_t *request, locks_operation_t *op)
@@ -88,6 +110,9 @@ static void run(void *baton)
     case BREAK:
         request->result =
             locks_break(op, &request->lock, 0, user_names[request->what.user]);
+        break;
+    case RENEW:
+        renew(request, op);
         break;
     case LIST:
     default:

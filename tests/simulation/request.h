@@ -56,7 +56,7 @@ typedef struct request_t {
     apr_uint64_t chance;
     /** Everything that it was told so far: where it stands follows from it. */
     apr_uint64_t observed;
-    /** What to release. */
+    /** What to release or renew. */
     apr_uint64_t id;
     /** What came of it: the lock is the one granted or broken. */
     apr_status_t result;

@@ -17,7 +17,8 @@ enum {
     PLACES = COURSES * RESOURCES,
     HOSTS = 2,
     REQUESTS_MAX = 32,
-    PASSES_MAX = 4
+    PASSES_MAX = 4,
+    WINDOWS = 3
 };
 
 #define PLACE(course, resource) ((course)*RESOURCES + (resource))
@@ -33,7 +34,9 @@ typedef enum {
     RELEASE,
     /** An operator ends whatever lock the user has. */
     BREAK,
-    LIST
+    LIST,
+    /** By ID. */
+    RENEW
 } act_e;
 
 /** A request. */
@@ -43,9 +46,14 @@ typedef struct scenario_request_t {
     int user;
     /** What to acquire; in a list, any place of the course. */
     int place;
-    /** What to release: what the request of this number was granted. Numbers
-     *  count from 1. */
+    /** What to release or renew: what the request of this number was granted.
+     *  Numbers count from 1. */
     int of;
+    /** Which of the user's windows asks to acquire or renew; 0 if that is not
+     *  said. */
+    int window;
+    /** May a lock be taken from another of the user's windows? */
+    int takes_over;
     /** The request of this number ends before this one begins; 0 if none. */
     int after;
     /** The host that serves it. */
@@ -115,6 +123,7 @@ extern const int scenario_count;
 extern const char *const user_names[USERS];
 extern const char *const course_names[COURSES];
 extern const char *const resource_names[RESOURCES];
+extern const char *const window_names[WINDOWS];
 /** The number of a name; -1 if there is none. */
 int user_number(const char *name);
 int place_number(const char *course, const char *resource);

@@ -60,9 +60,10 @@ void schedule_replay(const schedule_t *schedule, int count,
 static void print_call(const history_t *history, const call_t *call)
 {
     static const char *const kinds[] = {"acquires", "releases", "is broken",
-                                        "is read"};
-    static const char *const answers[] = {"done",      "held",    "full",
-                                          "not found", "foreign", "unknown"};
+                                        "renews", "is read"};
+    static const char *const answers[] = {
+        "done",   "held", "full", "not found", "foreign", "another window's",
+        "unknown"};
 
     printf("  %4d to %4d: %s %s %s/%s: %s, id ...%09" APR_UINT64_T_FMT
            ", %.3f s to live\n",

@@ -183,6 +183,12 @@ static void after(void *baton, const memory_store_operation_t *operation)
     request_after(simulation->current, operation);
 }
 
+/** Is it about the lock that another request was granted? */
+static int names_lock(const request_t *request)
+{
+    return request->what.act == RELEASE || request->what.act == RENEW;
+}
+
 /** Runs a request until it stops next, and notes what is to be noted. */
 static void resume(simulation_t *simulation, request_t *request,
                    memory_store_fate_e fate)
@@ -190,7 +196,7 @@ static void resume(simulation_t *simulation, request_t *request,
     int was_waiting = request->state == REQUEST_WAITING;
 
     if (was_waiting) {
-        if (request->what.act == RELEASE) {
+        if (names_lock(request)) {
             request->id = simulation->requests[request->what.of - 1].lock.id;
         }
         request->begun = simulation->moment;
@@ -223,7 +229,7 @@ static int may_begin(const simulation_t *simulation, const request_t *request)
         simulation->requests[request->what.after - 1].state != REQUEST_ENDED) {
         return 0;
     }
-    if (request->what.act != RELEASE) {
+    if (!names_lock(request)) {
         return 1;
     }
     first = &simulation->requests[request->what.of - 1];
@@ -725,15 +731,18 @@ const history_t *simulation_history(simulation_t *simulation)
 
 static const char *describe_request(const simulation_t *simulation, int number)
 {
-    static const char *const acts[] = {"acquire", "release", "broken", "list"};
+    static const char *const acts[] = {"acquire", "release", "broken", "list",
+                                       "renew"};
     const request_t *request = &simulation->requests[number];
     int place = request->what.place;
 
     return apr_psprintf(
-        simulation->pool, "%d:%s %s %s/%s on host %d", number + 1,
+        simulation->pool, "%d:%s%s %s%s %s/%s on host %d", number + 1,
         request->what.act == LIST ? "-" : user_names[request->what.user],
-        acts[request->what.act], course_names[COURSE_OF(place)],
-        resource_names[place % RESOURCES], request->what.host);
+        window_names[request->what.window], acts[request->what.act],
+        request->what.takes_over ? ", taking over," : "",
+        course_names[COURSE_OF(place)], resource_names[place % RESOURCES],
+        request->what.host);
 }
 
 const char *simulation_describe(simulation_t *simulation, move_t move)

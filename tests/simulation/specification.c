@@ -122,18 +122,34 @@ static void set_deadline(const history_t *history, state_t *state,
     }
 }
 
+/** Renews the own lock. */
+static void keep(const history_t *history, state_t *state, const call_t *call)
+{
+    held_t *own = &state->held[call->user];
+
+    own->window = call->window != 0 ? call->window : own->window;
+    set_deadline(history, state, call);
+}
+
+/** Does another of the user's windows have the lock? */
+static int is_other_window(const held_t *own, const call_t *call)
+{
+    return call->window != 0 && own->window != 0 && call->window != own->window;
+}
+
 static int allows_renewal(const history_t *history, state_t *state,
                           const call_t *call)
 {
     held_t *own = &state->held[call->user];
 
-    if (!is_own_here(own, call) || !was_live(history, state, call, own)) {
+    if (!is_own_here(own, call) || is_other_window(own, call) ||
+        !was_live(history, state, call, own)) {
         return 0;
     }
     if (call->answer == DONE && !is_id(state, call->user, call->id)) {
         return 0;
     }
-    set_deadline(history, state, call);
+    keep(history, state, call);
     return 1;
 }
 
@@ -148,6 +164,7 @@ static int allows_grant(const history_t *history, state_t *state,
         return 0;
     }
     if (is_own_here(own, call) &&
+        !(call->takes_over && is_other_window(own, call)) &&
         !may_have_ended(history, state, call, own, 0)) {
         return 0;
     }
@@ -157,6 +174,7 @@ static int allows_grant(const history_t *history, state_t *state,
     memset(own, 0, sizeof(*own));
     own->id = UNSEEN_ID;
     own->place = call->place;
+    own->window = call->window;
     if (call->answer == DONE && !is_id(state, call->user, call->id)) {
         return 0;
     }
@@ -177,12 +195,24 @@ static int allows_lost_grant(const history_t *history, state_t *state,
             memset(own, 0, sizeof(*own));
             own->id = call->answer == DONE ? call->id : UNSEEN_ID;
             own->place = call->place;
+            own->window = call->window;
             own->is_orphan = 1;
             set_deadline(history, state, call);
             return 1;
         }
     }
     return 0;
+}
+
+/** Is the user's own lock in the way, since another window has it? */
+static int is_own_in_the_way(const history_t *history, const state_t *state,
+                             const call_t *call)
+{
+    const held_t *own = &state->held[call->user];
+
+    return is_own_here(own, call) && !call->takes_over &&
+           is_other_window(own, call) &&
+           may_be_live(history, state, call, own, 0);
 }
 
 static int is_held(const history_t *history, const state_t *state,
@@ -233,6 +263,8 @@ static int allows_acquire(const history_t *history, state_t *state,
         }
     case HELD:
         return is_held(history, state, call);
+    case OTHER_WINDOW:
+        return is_own_in_the_way(history, state, call);
     case FULL:
         return may_be_full(history, state, call);
     case NOT_FOUND:
@@ -288,6 +320,46 @@ static int allows_release(const history_t *history, state_t *state,
         return 1;
     case NOT_FOUND:
         return allows_not_found(history, state, call);
+    case FOREIGN:
+        return foreign != NULL && may_be_live(history, state, call, foreign, 0);
+    case HELD:
+    case FULL:
+    case OTHER_WINDOW:
+    default:
+        return 0;
+    }
+}
+
+/* ---- Renew, by ID ---- */
+
+/** Is it the user's lock, and in its course too? */
+static int is_own_lock(const held_t *own, const call_t *call)
+{
+    return own->id == call->id && !own->is_orphan;
+}
+
+static int allows_renew(const history_t *history, state_t *state,
+                        const call_t *call)
+{
+    const held_t *own = &state->held[call->user];
+    const held_t *foreign = find_foreign(state, call);
+
+    switch (call->answer) {
+    case DONE:
+    case UNKNOWN:
+        if (!is_own_lock(own, call) || is_other_window(own, call) ||
+            !was_live(history, state, call, own)) {
+            return 0;
+        }
+        keep(history, state, call);
+        return 1;
+    case OTHER_WINDOW:
+        return is_own_lock(own, call) && is_other_window(own, call) &&
+               may_be_live(history, state, call, own, 0);
+    case NOT_FOUND:
+        return own->is_orphan && own->id == call->id
+                   ? 1
+                   : allows_not_found(history, state, call);
     case FOREIGN:
         return foreign != NULL && may_be_live(history, state, call, foreign, 0);
     case HELD:
@@ -361,6 +433,8 @@ int specification_allows(const history_t *history, state_t *state,
         return allows_release(history, state, call);
     case CALL_BREAK:
         return allows_break(history, state, call);
+    case CALL_RENEW:
+        return allows_renew(history, state, call);
     case CALL_READ:
         return allows_read(history, state, call);
     default:

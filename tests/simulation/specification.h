@@ -17,6 +17,8 @@ typedef struct held_t {
     /** Its slot was lost: the course is without this lock, and only the
      *  owner's release still finds it. */
     int is_orphan;
+    /** The window that has it; 0 if that was not said. */
+    int window;
     /** Its deadline, as closely as answers tell. */
     apr_time_t earliest;
     apr_time_t latest;

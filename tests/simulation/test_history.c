@@ -73,6 +73,23 @@ static void broken(int user, apr_uint64_t id, int begun, int ended,
     added->answer = answer;
 }
 
+static void renewed(int user, apr_uint64_t id, int begun, int ended,
+                    answer_e answer)
+{
+    call_t *added = call(CALL_RENEW, user, G1, begun, ended);
+
+    added->id = id;
+    added->answer = answer;
+    added->deadline = DEADLINE;
+}
+
+/** The call that was added last comes from this window. */
+static void from_window(int window, int takes_over)
+{
+    history.calls[history.call_count - 1].window = window;
+    history.calls[history.call_count - 1].takes_over = takes_over;
+}
+
 /** @param id 0 for a list that does not show the user */
 static void listed(int user, int place, int begun, int ended, apr_uint64_t id)
 {
@@ -406,6 +423,71 @@ START_TEST(and_nothing_that_came_after_it)
 }
 END_TEST
 
+START_TEST(a_renewal_by_id_finds_what_is_held)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    renewed(ANN, 100, 3, 4, DONE);
+    renewed(BEN, 100, 5, 6, FOREIGN);
+    renewed(ANN, 99, 7, 8, NOT_FOUND);
+    released(ANN, 100, 9, 10, DONE);
+    renewed(ANN, 100, 11, 12, NOT_FOUND);
+    ALLOWED;
+    renewed(ANN, 100, 13, 14, DONE);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(a_renewal_by_id_does_not_miss_what_is_held)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    renewed(ANN, 100, 3, 4, NOT_FOUND);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(lost_slots_leave_nothing_to_renew)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    happened(EVENT_SLOTS_LOST, 0, 3, 0);
+    renewed(ANN, 100, 4, 5, NOT_FOUND);
+    ALLOWED;
+    renewed(ANN, 100, 6, 7, DONE);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(another_window_is_refused_or_takes_over)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    from_window(1, 0);
+    call(CALL_ACQUIRE, ANN, G1, 3, 4)->answer = OTHER_WINDOW;
+    from_window(2, 0);
+    renewed(ANN, 100, 5, 6, OTHER_WINDOW);
+    from_window(2, 0);
+    acquired(ANN, G1, 7, 8, 200);
+    from_window(2, 1);
+    renewed(ANN, 100, 9, 10, NOT_FOUND);
+    renewed(ANN, 200, 11, 12, OTHER_WINDOW);
+    from_window(1, 0);
+    acquired(ANN, G1, 13, 14, 200);
+    from_window(0, 0);
+    ALLOWED;
+    acquired(ANN, G1, 15, 16, 200);
+    from_window(1, 1);
+    FORBIDDEN;
+}
+END_TEST
+
+START_TEST(nobody_takes_over_unasked)
+{
+    acquired(ANN, G1, 1, 2, 100);
+    from_window(1, 0);
+    acquired(ANN, G1, 3, 4, 200);
+    from_window(2, 0);
+    FORBIDDEN;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("history");
@@ -443,5 +525,10 @@ int main(void)
     tcase_add_test(tests, lost_slots_leave_the_release_alone);
     tcase_add_test(tests, a_restart_voids_what_it_interrupts);
     tcase_add_test(tests, and_nothing_that_came_after_it);
+    tcase_add_test(tests, a_renewal_by_id_finds_what_is_held);
+    tcase_add_test(tests, a_renewal_by_id_does_not_miss_what_is_held);
+    tcase_add_test(tests, lost_slots_leave_nothing_to_renew);
+    tcase_add_test(tests, another_window_is_refused_or_takes_over);
+    tcase_add_test(tests, nobody_takes_over_unasked);
     return unit_run(suite);
 }

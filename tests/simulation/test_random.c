@@ -28,6 +28,15 @@ static int below(chance_t *chance, int limit)
     return (int)(chance->state % (apr_uint64_t)limit);
 }
 
+/** Many clients say which window they are, some take locks from others. */
+static void add_window(scenario_request_t *request, chance_t *chance)
+{
+    if (request->act == ACQUIRE || request->act == RENEW) {
+        request->window = below(chance, WINDOWS);
+        request->takes_over = request->act == ACQUIRE && below(chance, 2);
+    }
+}
+
 /** The requests of five users at most, some of them in two tabs, for five
  *  gadgets in three courses. */
 static void add_requests(scenario_t *scenario, chance_t *chance)
@@ -53,7 +62,7 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
         } else if (what == 10) {
             request->act = BREAK;
         } else if (what <= 3 && acquired > 0) {
-            request->act = RELEASE;
+            request->act = below(chance, 2) ? RELEASE : RENEW;
             request->of = acquired;
             request->user = below(chance, 5) > 0
                                 ? scenario->requests[acquired - 1].user
@@ -61,6 +70,7 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
         } else {
             acquired = i + 1;
         }
+        add_window(request, chance);
         if (below(chance, 4) > 0) {
             request->after = last[request->user];
         }

@@ -23,7 +23,8 @@ typedef struct slot_now_t {
 /** All records at one moment. */
 typedef struct records_t {
     lease_now_t leases[USERS];
-    slot_now_t slots[PLACES];
+    /** While a user takes a lock from another window, its resource has two. */
+    slot_now_t slots[PLACES][2];
     int slots_present[COURSES];
     apr_uint64_t slots_last[COURSES];
 } records_t;
@@ -124,10 +125,14 @@ static const char *read_slots(const watch_t *watch, records_t *records,
         const locks_slot_t *slot =
             &APR_ARRAY_IDX(slots.entries, i, locks_slot_t);
         slot_now_t *now =
-            &records->slots[place_number(course_names[course], slot->resource)];
+            records->slots[place_number(course_names[course], slot->resource)];
 
+        if (now->id != 0 && now->owner != user_number(slot->owner)) {
+            return "a resource has slots of two users";
+        }
+        now += now->id != 0;
         if (now->id != 0) {
-            return "a resource has two slots";
+            return "a resource has three slots";
         }
         if (slot->id > slots.last) {
             return "a slot's ID is larger than the last one of its course";
@@ -159,10 +164,12 @@ static const char *read_all(const watch_t *watch, records_t *records,
 static int is_lock(const records_t *records, int user)
 {
     const lease_now_t *lease = &records->leases[user];
+    const slot_now_t *slots = lease->id != 0 && lease->place >= 0
+                                  ? records->slots[lease->place]
+                                  : NULL;
 
-    return lease->id != 0 && lease->place >= 0 &&
-           records->slots[lease->place].id == lease->id &&
-           records->slots[lease->place].owner == user;
+    return slots != NULL && slots[0].owner == user &&
+           (slots[0].id == lease->id || slots[1].id == lease->id);
 }
 
 static int is_same_lock(const records_t *one, const records_t *other, int user)

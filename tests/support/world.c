@@ -88,7 +88,8 @@ static void end(world_t *world, locks_operation_t *op)
 }
 
 static apr_status_t acquire(world_t *world, const char *user,
-                            const char *course, const char *resource, int ahead)
+                            const char *course, const char *resource,
+                            const locks_terms_t *terms, int ahead)
 {
     locks_subject_t subject = {
         .type = LOCKS_TYPE_GADGET, .course = course, .resource = resource};
@@ -101,7 +102,7 @@ static apr_status_t acquire(world_t *world, const char *user,
         locks_ahead_slots(op, course);
         locks_ahead_read(op);
     }
-    rv = locks_acquire(op, &lock, &subject, user, &locks_usual_terms);
+    rv = locks_acquire(op, &lock, &subject, user, terms);
     world->lock = lock;
     end(world, op);
     return rv;
@@ -110,13 +111,50 @@ static apr_status_t acquire(world_t *world, const char *user,
 apr_status_t world_acquire(world_t *world, const char *user, const char *course,
                            const char *resource)
 {
-    return acquire(world, user, course, resource, 0);
+    return acquire(world, user, course, resource, &locks_usual_terms, 0);
 }
 
 apr_status_t world_acquire_ahead(world_t *world, const char *user,
                                  const char *course, const char *resource)
 {
-    return acquire(world, user, course, resource, 1);
+    return acquire(world, user, course, resource, &locks_usual_terms, 1);
+}
+
+apr_status_t world_acquire_on(world_t *world, const char *user,
+                              const char *course, const char *resource,
+                              const locks_terms_t *terms)
+{
+    return acquire(world, user, course, resource, terms, 0);
+}
+
+static apr_status_t permit(void *baton, const char *course)
+{
+    world_t *world = baton;
+
+    ck_assert_str_ne(course, "");
+    world->times_asked++;
+    return world->is_barred ? APR_EACCES : APR_SUCCESS;
+}
+
+apr_status_t world_renew(world_t *world, const char *user, apr_uint64_t id,
+                         const locks_terms_t *terms)
+{
+    locks_operation_t *op = begin(world);
+    apr_status_t rv =
+        locks_renew(op, &world->lock, id, user, terms, permit, world);
+
+    end(world, op);
+    return rv;
+}
+
+apr_status_t world_find(world_t *world, const char *user, apr_uint64_t id)
+{
+    locks_operation_t *op = begin(world);
+    apr_time_t time;
+    apr_status_t rv = locks_find(op, &world->lock, &time, id, user);
+
+    end(world, op);
+    return rv;
 }
 
 apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)

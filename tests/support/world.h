@@ -34,6 +34,9 @@ typedef struct world_t {
     /** Are requests to tell of their steps, and how many the last one told? */
     int listens;
     int steps;
+    /** May nobody update any course? And how often was that asked? */
+    int is_barred;
+    int times_asked;
 } world_t;
 
 world_t *world_make(apr_pool_t *pool);
@@ -48,6 +51,19 @@ apr_status_t world_acquire(world_t *world, const char *user, const char *course,
 /** The same, whose first round trip, beside a session, brings the slots. */
 apr_status_t world_acquire_ahead(world_t *world, const char *user,
                                  const char *course, const char *resource);
+
+/** The same on these terms. */
+apr_status_t world_acquire_on(world_t *world, const char *user,
+                              const char *course, const char *resource,
+                              const locks_terms_t *terms);
+
+/** A renewal by ID; also sets lock. The user may, unless is_barred is set. */
+apr_status_t world_renew(world_t *world, const char *user, apr_uint64_t id,
+                         const locks_terms_t *terms);
+
+/** Finds a lock, and sets lock to it.
+ *  @param id 0 for whichever the user has */
+apr_status_t world_find(world_t *world, const char *user, apr_uint64_t id);
 
 apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id);
 

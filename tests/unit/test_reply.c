@@ -126,6 +126,88 @@ START_TEST(an_error_is_an_object)
 }
 END_TEST
 
+/* ---- What the set of locks is ---- */
+
+static const char *etag(const char *course)
+{
+    return locks_reply_etag(locks, course, pool);
+}
+
+START_TEST(an_etag_stays_while_locks_run)
+{
+    const char *first;
+
+    with_locks();
+    push(1, NOW + 1000);
+    push(2, NOW + 2000);
+    first = etag("course1");
+    ck_assert_uint_eq(strlen(first), 42);
+    ck_assert_int_eq(*first, '"');
+    ck_assert_int_eq(first[41], '"');
+    with_locks();
+    push(1, NOW + 9000);
+    push(2, NOW + 1);
+    APR_ARRAY_IDX(locks, 1, locks_lock_t).client = "w1";
+    ck_assert_str_eq(etag("course1"), first);
+}
+END_TEST
+
+START_TEST(an_etag_is_the_same_on_every_host)
+{
+    with_locks();
+    ck_assert_str_eq(etag("course1"),
+                     "\"36135fdf7d6ac27aa985648c052682d71227042d\"");
+    push(0x0102030405060708, NOW);
+    ck_assert_str_eq(etag("course1"),
+                     "\"eaeb8bb74676f3fd823c31196634d61993815486\"");
+}
+END_TEST
+
+START_TEST(an_etag_changes_with_the_set)
+{
+    const char *seen[5];
+    int i, j;
+
+    with_locks();
+    seen[0] = etag("course1");
+    seen[1] = etag("course2");
+    push(1, NOW);
+    seen[2] = etag("course1");
+    push(2, NOW);
+    seen[3] = etag("course1");
+    with_locks();
+    push(2, NOW);
+    seen[4] = etag("course1");
+    for (i = 0; i < 5; i++) {
+        for (j = 0; j < i; j++) {
+            ck_assert_str_ne(seen[i], seen[j]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_window_is_shown)
+{
+    locks_lock_t lock = lock_until(65536, NOW + 1000);
+
+    lock.client = "w\"1\xFF";
+    ck_assert_ptr_nonnull(
+        strstr(locks_reply_lock(&lock, NOW, pool),
+               ", \"expiresIn\": 1, \"clientId\": \"w\\\"1\xEF\xBF\xBD\"}"));
+}
+END_TEST
+
+START_TEST(a_refusal_names_what_is_in_the_way)
+{
+    locks_lock_t lock = lock_until(7, NOW + 2000);
+
+    ck_assert_str_eq(
+        locks_reply_refusal(403, "Resource locked", &lock, NOW, pool),
+        "{\"error\": 403, \"message\": \"Resource locked\", "
+        "\"lock\": " TEXT(7, 2) "}");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reply");
@@ -136,6 +218,11 @@ int main(void)
     tcase_add_test(tcase, an_empty_list_is_an_array);
     tcase_add_test(tcase, a_list_keeps_its_order);
     tcase_add_test(tcase, a_long_list_is_whole);
+    tcase_add_test(tcase, an_etag_stays_while_locks_run);
+    tcase_add_test(tcase, an_etag_is_the_same_on_every_host);
+    tcase_add_test(tcase, an_etag_changes_with_the_set);
+    tcase_add_test(tcase, a_window_is_shown);
+    tcase_add_test(tcase, a_refusal_names_what_is_in_the_way);
     tcase_add_loop_test(tcase, an_error_is_an_object, 0, COUNT(errors));
     return unit_run(suite);
 }

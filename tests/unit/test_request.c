@@ -186,7 +186,163 @@ START_TEST(a_gadget_id_has_255_bytes)
 }
 END_TEST
 
+/* ---- What a request wishes ---- */
+
+#define NO_INTEGER "expiresIn must be an integer"
+#define NO_TEXT "clientId must be a string"
+#define NO_FLAG "takeOver must be true or false"
+#define NO_CONTROLS "clientId must not have control characters"
+
+static const struct {
+    /** Members of a body. */
+    const char *members;
+    apr_int64_t expires_in;
+    const char *expires_in_wrong;
+    const char *client;
+    int takes_over;
+    const char *error;
+} wishes[] = {
+    {"", 0, NULL, "", 0, NULL},
+    {"\"x\":1", 0, NULL, "", 0, NULL},
+    {"\"expiresin\":1,\"clientid\":2,\"takeover\":3", 0, NULL, "", 0, NULL},
+    {"\"expiresIn\":60000", 60000, NULL, "", 0, NULL},
+    {"\"expiresIn\":1", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":0", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":-0", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":-60000", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":-9223372036854775808", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":-9223372036854775809", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":-100000000000000000000000000", 1, NULL, "", 0, NULL},
+    {"\"expiresIn\":9223372036854775807", APR_INT64_MAX, NULL, "", 0, NULL},
+    {"\"expiresIn\":9223372036854775808", APR_INT64_MAX, NULL, "", 0, NULL},
+    {"\"expiresIn\":18446744073709551615", APR_INT64_MAX, NULL, "", 0, NULL},
+    {"\"expiresIn\":18446744073709551616", APR_INT64_MAX, NULL, "", 0, NULL},
+    {"\"expiresIn\":100000000000000000000000000", APR_INT64_MAX, NULL, "", 0,
+     NULL},
+    {"\"expiresIn\":1.0", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":1e3", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":10000000000000000000000.0", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":1e99", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":\"1\"", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":\"100000000000000000000e0\"", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":null", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":true", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":[1]", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":{}", 0, NO_INTEGER, "", 0, NULL},
+    {"\"expiresIn\":null,\"expiresIn\":5", 5, NULL, "", 0, NULL},
+    {"\"clientId\":\"w1\"", 0, NULL, "w1", 0, NULL},
+    {"\"clientId\":\" \u00e4\\\" \"", 0, NULL, " \xC3\xA4\" ", 0, NULL},
+    {"\"clientId\":\"\"", 0, NULL, "", 0, "clientId must not be empty"},
+    {"\"clientId\":null", 0, NULL, "", 0, NO_TEXT},
+    {"\"clientId\":1", 0, NULL, "", 0, NO_TEXT},
+    {"\"clientId\":[\"w\"]", 0, NULL, "", 0, NO_TEXT},
+    {"\"clientId\":\"\\u0000\"", 0, NULL, "", 0, NO_CONTROLS},
+    {"\"clientId\":\"w\\u0000\"", 0, NULL, "", 0, NO_CONTROLS},
+    {"\"clientId\":\"\\n\"", 0, NULL, "", 0, NO_CONTROLS},
+    {"\"clientId\":\"\x7F\"", 0, NULL, "", 0, NO_CONTROLS},
+    {"\"takeOver\":true", 0, NULL, "", 1, NULL},
+    {"\"takeOver\":false", 0, NULL, "", 0, NULL},
+    {"\"takeOver\":true,\"takeOver\":false", 0, NULL, "", 0, NULL},
+    {"\"takeOver\":null", 0, NULL, "", 0, NO_FLAG},
+    {"\"takeOver\":1", 0, NULL, "", 1, NO_FLAG},
+    {"\"takeOver\":\"true\"", 0, NULL, "", 0, NO_FLAG},
+};
+
+static void check_wish(const locks_wish_t *wish, int number)
+{
+    ck_assert_int_eq(wish->expires_in, wishes[number].expires_in);
+    ck_assert_pstr_eq(wish->expires_in_wrong, wishes[number].expires_in_wrong);
+    ck_assert_str_eq(wish->client, wishes[number].client);
+    ck_assert_int_eq(!!wish->takes_over, wishes[number].takes_over);
+}
+
+START_TEST(wishes_are_read)
+{
+    const char *members = wishes[_i].members;
+    const char *body = apr_pstrcat(pool, "{", members, "}", NULL);
+    locks_wish_t wish;
+
+    ck_assert_pstr_eq(locks_request_parse_wish(&wish,
+                                               exactly(body, strlen(body)),
+                                               strlen(body), pool),
+                      wishes[_i].error);
+    if (wishes[_i].error == NULL) {
+        check_wish(&wish, _i);
+    }
+    body = apr_pstrcat(pool,
+                       "{\"type\":\"gadget\",\"subject\":{\"courseId\":"
+                       "\"course1\",\"gadgetId\":\"g\"}",
+                       *members != '\0' ? "," : "", members, "}", NULL);
+    ck_assert_pstr_eq(parse(body, strlen(body)), wishes[_i].error);
+    if (wishes[_i].error == NULL) {
+        check_wish(&request.wish, _i);
+    }
+}
+END_TEST
+
+START_TEST(a_renewal_may_wish_nothing)
+{
+    locks_wish_t wish;
+
+    ck_assert_pstr_eq(locks_request_parse_wish(&wish, NULL, 0, pool), NULL);
+    check_wish(&wish, 0);
+    ck_assert_pstr_ne(locks_request_parse_wish(&wish, " ", 1, pool), NULL);
+    ck_assert_pstr_eq(locks_request_parse_wish(&wish, "[]", 2, pool),
+                      "The request must be a JSON object");
+}
+END_TEST
+
+START_TEST(a_client_id_has_64_bytes)
+{
+    const char *body =
+        apr_pstrcat(pool, "{\"clientId\":\"", repeated('w', 64), "\"}", NULL);
+    locks_wish_t wish;
+
+    ck_assert_pstr_eq(locks_request_parse_wish(&wish, body, strlen(body), pool),
+                      NULL);
+    ck_assert_str_eq(wish.client, repeated('w', 64));
+    body = apr_pstrcat(pool, "{\"clientId\":\"", repeated('w', 63),
+                       "\\u00e4\"}", NULL);
+    ck_assert_pstr_eq(locks_request_parse_wish(&wish, body, strlen(body), pool),
+                      "clientId must not be longer than 64 bytes");
+}
+END_TEST
+
 /* ---- The query string ---- */
+
+static const struct {
+    const char *query;
+    int is_own;
+    int names_course;
+} own_queries[] = {
+    {NULL, 0, 0},
+    {"", 0, 0},
+    {"ownerId=me", 1, 0},
+    {"%6fwnerId=%6de", 1, 0},
+    {"x&ownerId=me&y=%zz", 1, 0},
+    {"ownerId=me&ownerId=you", 1, 0},
+    {"ownerId=you&ownerId=me", 0, 0},
+    {"ownerId=me&subject.courseId", 1, 1},
+    {"subject.courseId=1&ownerId=me", 1, 1},
+    {"ownerId", 0, 0},
+    {"ownerId=", 0, 0},
+    {"ownerId=ME", 0, 0},
+    {"ownerId=me%00", 0, 0},
+    {"ownerId=me+", 0, 0},
+    {"ownerId=%zz", 0, 0},
+    {"ownerid=me", 0, 0},
+    {"xownerId=me", 0, 0},
+    {"ownerId=me=", 0, 0},
+};
+
+START_TEST(a_query_asks_for_the_own)
+{
+    ck_assert_int_eq(!!locks_request_is_own(own_queries[_i].query, pool),
+                     own_queries[_i].is_own);
+    ck_assert_int_eq(!!locks_request_names_course(own_queries[_i].query, pool),
+                     own_queries[_i].names_course);
+}
+END_TEST
 
 static const struct {
     const char *query;
@@ -428,6 +584,10 @@ int main(void)
     tcase_add_test(tcase, a_body_has_32_levels);
     tcase_add_test(tcase, a_body_may_fill_its_room);
     tcase_add_test(tcase, a_gadget_id_has_255_bytes);
+    tcase_add_loop_test(tcase, wishes_are_read, 0, COUNT(wishes));
+    tcase_add_test(tcase, a_renewal_may_wish_nothing);
+    tcase_add_test(tcase, a_client_id_has_64_bytes);
+    tcase_add_loop_test(tcase, a_query_asks_for_the_own, 0, COUNT(own_queries));
     tcase_add_loop_test(tcase, a_query_names_a_course, 0, COUNT(queries));
     tcase_add_loop_test(tcase, forms_are_checked, 0, COUNT(forms));
     tcase_add_loop_test(tcase, lock_ids_are_read, 0, COUNT(ids));

@@ -176,9 +176,30 @@ class Client:
         return self.post({"type": "gadget",
                           "subject": {"courseId": key, "gadgetId": gadget}})
 
-    def locks(self, course):
+    def take(self, course, gadget, headers=(), **wish):
+        """The same, with more members than the subject."""
         key = getattr(course, "id", course)
-        return self.raw("GET", f"{self.base}?subject.courseId={key}")
+        return self.post({"type": "gadget", "subject": {
+            "courseId": key, "gadgetId": gadget}, **wish}, headers)
+
+    def locks(self, course, *headers):
+        key = getattr(course, "id", course)
+        return self.raw("GET", f"{self.base}?subject.courseId={key}", headers)
+
+    def own(self, method="GET", headers=()):
+        """The own locks, whatever the course."""
+        return self.raw(method, f"{self.base}?ownerId=me", headers)
+
+    def look(self, lock_id, method="GET"):
+        return self.raw(method, f"{self.base}/{lock_id}")
+
+    def renew(self, lock_id, headers=(), **wish):
+        """Renews a lock; without a body if nothing is wished for."""
+        if not wish:
+            return self.raw("PUT", f"{self.base}/{lock_id}", headers)
+        return self.raw("PUT", f"{self.base}/{lock_id}",
+                        [("Content-Type", "application/json"), *headers],
+                        json.dumps(wish).encode())
 
     def unlock(self, lock_id):
         return self.raw("DELETE", f"{self.base}/{lock_id}")

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every answer of the locking endpoints must look like."""
 
+import re
+
 LOCK_MEMBERS = {"id", "type", "subject", "ownerId", "expiresIn"}
+# A list's, which says what the list is of.
+ETAG = re.compile(r'"[0-9a-f]{40}"')
 LARGEST_ID = 2 ** 63 - 1
 LEASE = 5 * 60 * 1000
 # How long a test may take from the grant to the answer on a busy machine.
@@ -14,9 +18,12 @@ def check(method, answer):
         _check_error(method, answer)
     elif answer.status == 204:
         assert answer.body == b"", answer
+    elif answer.status == 304:
+        assert answer.body == b"", answer
+        assert ETAG.fullmatch(answer.header("ETag")), answer
     else:
         assert answer.header("Content-Type") == "application/json", answer
-        if method in ("POST", "DELETE"):
+        if method in ("POST", "PUT", "DELETE"):
             assert answer.header("Cache-Control") == "no-store", answer
         if method != "HEAD":
             answer.json
@@ -27,7 +34,7 @@ def _check_error(method, answer):
     assert answer.header("Cache-Control") == "no-store", answer
     if method != "HEAD":
         body = answer.json
-        assert set(body) == {"error", "message"}, answer
+        assert set(body) - {"lock"} == {"error", "message"}, answer
         assert body["error"] == answer.status, answer
         assert isinstance(body["message"], str) and body["message"], answer
     if answer.status == 401:
@@ -75,6 +82,23 @@ def no_gadget(answer, gadget):
     error(answer, 404, f"Gadget '{gadget}' not found")
 
 
+def other_window(answer):
+    error(answer, 409, "Locked in another window")
+
+
+def explained(answer, lock_id, lease=LEASE):
+    """A refusal that tells what is in the way; returns that."""
+    assert answer.status == 403, answer
+    check("any", answer)
+    body = answer.json
+    assert (body["error"], body["message"]) == (403, "Resource locked"), answer
+    assert lock(body["lock"], lease)["id"] == lock_id, answer
+    seconds = int(answer.header("Retry-After"))
+    left = body["lock"]["expiresIn"]
+    assert (seconds - 1) * 1000 < left <= seconds * 1000, answer
+    return body["lock"]
+
+
 def released(answer):
     assert answer.status == 200, answer
     check("DELETE", answer)
@@ -82,8 +106,9 @@ def released(answer):
 
 
 def lock(value, lease=LEASE):
-    """A resource lock with exactly its members."""
-    assert set(value) == LOCK_MEMBERS, value
+    """A resource lock with exactly its members, and its window if any."""
+    assert set(value) - {"clientId"} == LOCK_MEMBERS, value
+    assert value.get("clientId") != "", value
     assert value["type"] == "gadget", value
     assert set(value["subject"]) == {"courseId", "gadgetId"}, value
     for text in (value["id"], value["ownerId"], *value["subject"].values()):
@@ -112,10 +137,35 @@ def granted(answer, course=None, gadget=None, owner=None, base="/locks",
     return value
 
 
+def shown(answer, lease=LEASE):
+    """A 200 and its lock."""
+    assert answer.status == 200, answer
+    check("GET", answer)
+    return lock(answer.json, lease)
+
+
+def renewed(answer, lock_id, lease=LEASE):
+    """A 200 and the lock with this ID, which is to live for a full lease."""
+    assert answer.status == 200, answer
+    check("PUT", answer)
+    value = lock(answer.json, lease)
+    assert value["id"] == lock_id, answer
+    assert value["expiresIn"] > lease - SLACK, answer
+    return value
+
+
+def unchanged(answer, etag):
+    """A 304 for what the client has."""
+    assert answer.status == 304, answer
+    check("GET", answer)
+    assert answer.header("ETag") == etag, answer
+
+
 def listed(answer, lease=LEASE):
     """A 200 and its locks, by ascending id."""
     assert answer.status == 200, answer
     check("GET", answer)
+    assert ETAG.fullmatch(answer.header("ETag")), answer
     assert isinstance(answer.json, list), answer
     locks = [lock(value, lease) for value in answer.json]
     numbers = [int(value["id"]) for value in locks]

@@ -7,9 +7,10 @@ from .system import SLACK, eventually
 
 # Every endpoint, asked by who holds g1 and by somebody else.
 EXPECTED = {"list": 200, "renew": 201, "move": 201, "acquire": 201,
-            "refused": 403, "release": 200, "stranger": 403, "no lock": 404}
+            "refused": 403, "release": 200, "stranger": 403, "no lock": 404,
+            "look": 200, "own": 200, "keep": 200, "leave": 200}
 ENDPOINTS = list(EXPECTED)
-WRITING = ["renew", "move", "acquire", "release"]
+WRITING = ["renew", "move", "acquire", "release", "keep", "leave"]
 
 
 def in_time(answer, seconds):
@@ -44,6 +45,10 @@ class Scene:
             "release": lambda: self.user.unlock(self.lock_id),
             "stranger": lambda: self.other.unlock(self.lock_id),
             "no lock": lambda: self.other.unlock("12345"),
+            "look": lambda: self.other.look(self.lock_id),
+            "own": lambda: self.user.own(),
+            "keep": lambda: self.user.renew(self.lock_id),
+            "leave": lambda: self.user.own("DELETE"),
         }
 
     def held(self):
@@ -63,6 +68,8 @@ class Scene:
                 lock["ownerId"], lock["id"]), (answer, held)
         elif answer.status == 200 and answer.json == {}:
             assert "g1" not in held, (answer, held)
+        elif answer.status == 200 and isinstance(answer.json, dict):
+            assert held["g1"] == (answer.json["ownerId"], answer.json["id"])
         elif answer.status == 200:
             assert contract.held(answer) == held, (answer, held)
 
