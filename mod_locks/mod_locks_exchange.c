@@ -19,10 +19,6 @@ int locks_refuse(locks_exchange_t *exchange, int status, const char *message)
 {
     exchange->outcome = locks_outcome_of(status);
     exchange->status = status;
-    /* Of an earlier try, if there was one. */
-    exchange->json = NULL;
-    apr_table_unset(exchange->r->headers_out, "ETag");
-    apr_table_unset(exchange->r->headers_out, "Retry-After");
     exchange->message = message;
     exchange->message_length = message != NULL ? strlen(message) : 0;
     return status;

@@ -20,13 +20,10 @@ static int answer_list(locks_exchange_t *exchange,
 {
     request_rec *r = exchange->r;
 
-    /* What has no date of its own takes no condition on it (RFC 9110, sections
-     * 13.1.3 and 13.1.4); httpd would take the present for it. */
-    apr_table_unset(r->headers_in, "If-Modified-Since");
-    apr_table_unset(r->headers_in, "If-Unmodified-Since");
     apr_table_setn(r->headers_out, "ETag",
                    locks_reply_etag(locks, scope, r->pool));
-    /* A list has no time of its own that other conditions could be about. */
+    /* What has no date of its own takes no condition on it (RFC 9110, sections
+     * 13.1.3 and 13.1.4); httpd would take the present for it. */
     if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH) {
         return locks_refuse(exchange, HTTP_PRECONDITION_FAILED,
                             "Precondition failed");
