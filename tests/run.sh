@@ -40,6 +40,11 @@ need openssl openssl command -v openssl
 need libapache2-mod-auth-openidc mod_auth_openidc has_openidc
 need faketime libfaketime command -v faketime
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
+need nodejs nodejs command -v node
+need terser nodejs-terser command -v "${TERSER:-terser}"
+need chromium chromium command -v chromium
+need chromium-driver chromedriver command -v chromedriver
+need python3-selenium python3-selenium "$python" -c 'import selenium'
 install_missing
 
 failed=
@@ -53,6 +58,13 @@ make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
 
 say "== Fuzzing, a little =="
 make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
+
+say "== The client for browsers =="
+# As it is shipped, and what that is made of.
+for file in locks.js locks.src.js; do
+    (cd "$root" && LOCKS_JS=$file exec node --test tests/client/*.test.mjs) ||
+        failed="$failed client"
+done
 
 say "== Debian package =="
 if [ -e /etc/debian_version ]; then
