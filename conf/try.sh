@@ -185,7 +185,8 @@ write_configuration() {
         mpm_line=$(load "mpm_$mpm")
         [ -z "$mpm_line" ] || break
     done
-    mkdir "$run/htdocs"
+    # A copy: root's tree may be one that the server's user cannot enter.
+    cp -R "$root/conf/www" "$run/htdocs"
     cat >"$run/httpd.conf" <<END
 ServerRoot "$run"
 DefaultRuntimeDir "$run"
@@ -198,6 +199,8 @@ $mpm_line
 $(load unixd)
 $(load authz_core)
 $(load authz_host)
+$(load dir)
+$(load headers)
 ${user:+User $user}
 ${user:+Group $(id -gn "$user")}
 
@@ -208,7 +211,10 @@ DBDriver sqlite3
 DBDParams "$run/courses.db"
 
 LocksStore memcached:unix:$socket
+LocksWaitMax 30s
+LocksExplain on
 
+Include "$run/htdocs/demo.conf"
 <Location "/locks">
     SetHandler locks
 </Location>
@@ -346,6 +352,7 @@ say_what_next() {
     cat <<END
 
 The server is running at $url
+Two editors side by side, to look at with a browser: ${url%locks}
 Courses: algebra (internal ID 1001: quiz, essay, survey) and
 geometry2 (1002: quiz). Anna may update algebra, Ben both, Carl neither.
 All of it is in $run: httpd.conf, error.log, courses.db.

@@ -145,8 +145,6 @@ static int answer_held(locks_exchange_t *exchange, int status,
         return locks_refuse_operation(exchange);
     }
     locks_note_lock(exchange->r, lock->id);
-    /* Of an earlier try that was refused, if there was one. */
-    apr_table_unset(exchange->r->headers_out, "Retry-After");
     exchange->status = status;
     exchange->json = locks_reply_lock(lock, now, exchange->r->pool);
     return OK;

@@ -67,6 +67,8 @@ need python3-yaml python3-pyyaml "$python" -c 'import yaml'
 need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
 need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
+need nodejs nodejs command -v node
+need terser nodejs-terser command -v "${TERSER:-terser}"
 install_missing
 
 for module in "$axe" "$openapi"; do
@@ -88,6 +90,13 @@ make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
 
 say "== Fuzzing, a little =="
 make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
+
+say "== The client for browsers =="
+# As it is shipped, and what that is made of.
+for file in locks.js locks.src.js; do
+    (cd "$root" && LOCKS_JS=$file exec node --test tests/client/*.test.mjs) ||
+        failed="$failed client"
+done
 
 say "== Debian package =="
 if [ -e /etc/debian_version ]; then
