@@ -32,12 +32,13 @@ has_chromium() {
     command -v chromium || command -v chromium-browser
 }
 
-# What comes from npm's registry, since Debian has no such package: what judges
-# pages by how accessible they are, and conf/openapi.yaml by the schemas of
-# OpenAPI 3.1.
+# What comes from npm's registry, since Debian has no such package, or an older
+# one: what judges pages by how accessible they are, conf/openapi.yaml by the
+# schemas of OpenAPI 3.1, and the types of the client for browsers.
 npm=$root/.build/npm-$(id -u)
 axe='axe-core@4.14.1'
 openapi='@seriousme/openapi-schema-validator@2.11.0'
+typescript='typescript@5.4.5'
 
 # install_from_npm NAME@VERSION: unless it is there.
 install_from_npm() {
@@ -45,7 +46,8 @@ install_from_npm() {
         "$npm/node_modules/${1%@*}/package.json" 2>/dev/null && return
     mkdir -p "$npm" &&
         npm install --no-save --ignore-scripts --no-audit --no-fund \
-            --cache "$npm/cache" --prefix "$npm" "$axe" "$openapi"
+            --cache "$npm/cache" --prefix "$npm" "$axe" "$openapi" \
+            "$typescript"
 }
 
 need_build_tools
@@ -71,7 +73,7 @@ need nodejs nodejs command -v node
 need terser nodejs-terser command -v "${TERSER:-terser}"
 install_missing
 
-for module in "$axe" "$openapi"; do
+for module in "$axe" "$openapi" "$typescript"; do
     install_from_npm "$module" || die "could not install $module from npm's" \
         "registry. tests/run.sh needs a way to registry.npmjs.org."
 done
@@ -94,8 +96,12 @@ make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
 say "== The client for browsers =="
 # As it is shipped, and what that is made of.
 for file in locks.js locks.src.js; do
-    (cd "$root" && LOCKS_JS=$file exec node --test tests/client/*.test.mjs) ||
-        failed="$failed client"
+    (
+        cd "$root"
+        LOCKS_JS=$file TSC=$npm/node_modules/.bin/tsc
+        export LOCKS_JS TSC
+        exec node --test tests/client/*.test.mjs
+    ) || failed="$failed client"
 done
 
 say "== Debian package =="
