@@ -187,6 +187,7 @@ write_configuration() {
     done
     # A copy: root's tree may be one that the server's user cannot enter.
     cp -R "$root/conf/www" "$run/htdocs"
+    cp "$root/conf/openapi.yaml" "$run/htdocs"
     cat >"$run/httpd.conf" <<END
 ServerRoot "$run"
 DefaultRuntimeDir "$run"
