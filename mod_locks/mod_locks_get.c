@@ -2,6 +2,7 @@
 /* Looking at locks. */
 #include "mod_locks_endpoints.h"
 
+#include <apr_strings.h>
 #include <http_protocol.h>
 
 #include <string.h>
@@ -10,6 +11,30 @@
 #include "locks_reply.h"
 #include "locks_request.h"
 #include "mod_locks_wait.h"
+
+/** Takes from the ETags that a client sends what mod_deflate and mod_brotli
+ *  add to those that they see on their way out: otherwise who is sent
+ *  compressed lists would never be told that one is the same. */
+static void strip_codings(request_rec *r)
+{
+    static const char *const codings[] = {"-gzip\"", "-br\""};
+    const char *sent = apr_table_get(r->headers_in, "If-None-Match");
+    char *tags = apr_pstrdup(r->pool, sent);
+    apr_size_t i;
+
+    for (i = 0; tags != NULL && i < sizeof(codings) / sizeof(*codings); i++) {
+        char *coding;
+
+        while ((coding = strstr(tags, codings[i])) != NULL) {
+            const char *rest = coding + strlen(codings[i]) - 1;
+
+            memmove(coding, rest, strlen(rest) + 1);
+        }
+    }
+    if (tags != NULL) {
+        apr_table_setn(r->headers_in, "If-None-Match", tags);
+    }
+}
 
 /** Answers with a list, or that the client has it already (RFC 9110, section
  *  13.1.2).
@@ -22,6 +47,7 @@ static int answer_list(locks_exchange_t *exchange,
 
     apr_table_setn(r->headers_out, "ETag",
                    locks_reply_etag(locks, scope, r->pool));
+    strip_codings(r);
     /* What has no date of its own takes no condition on it (RFC 9110, sections
      * 13.1.3 and 13.1.4); httpd would take the present for it. */
     if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH) {

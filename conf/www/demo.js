@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Two editors at one page: what an editor of a site would do for one. */
-import { acquire, LocksError, watch } from "./locks.js";
+import { acquire, LockError, watch } from "./locks.js";
 
 const COURSE = "algebra";
 const GADGETS = { quiz: "Quiz", essay: "Essay", survey: "Survey" };
@@ -100,7 +100,7 @@ class Editor {
     }
 
     connection(error) {
-        this.link(error instanceof LocksError
+        this.link(error instanceof LockError
             ? `The server refuses: ${error.message}. Trying again.`
             : "The server does not answer. Trying again.", true);
     }

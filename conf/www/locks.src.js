@@ -48,7 +48,7 @@
  *
  * @typedef {object} OnlyWatch
  * @property {(error: any) => void} [onError] called whenever a request fails;
- *   with a LocksError of a status up to 500 the watch is over
+ *   with a LockError of a status up to 500 the watch is over
  * @typedef {Options & OnlyWatch} WatchOptions
  */
 
@@ -66,7 +66,7 @@
  */
 
 /** A refusal. */
-export class LocksError extends Error {
+export class LockError extends Error {
     /**
      * @param {number} status
      * @param {{message: string, lock?: Lock}} body
@@ -74,7 +74,7 @@ export class LocksError extends Error {
      */
     constructor(status, { message, lock }, retryAfter) {
         super(message);
-        this.name = "LocksError";
+        this.name = "LockError";
         /** Of HTTP. */
         this.status = status;
         /** The lock that is in the way, where the server tells of it. */
@@ -157,7 +157,7 @@ const tell = (callback, value) => queueMicrotask(() => callback?.(value));
  */
 
 /**
- * Sends a request once. Throws a LocksError for what the server refuses.
+ * Sends a request once. Throws a LockError for what the server refuses.
  * @param {Options} options
  * @param {string} method
  * @param {string} path after the base
@@ -185,7 +185,7 @@ const send = async ({ base = "/locks", headers }, method, path,
     const json = isSame ? null : await answer.json();
 
     if (!answer.ok && !isSame) {
-        throw new LocksError(status, json,
+        throw new LockError(status, json,
             Number(answer.headers.get("Retry-After")) || 0);
     }
     /** @param {string} name */
@@ -417,7 +417,7 @@ const take = async (courseId, gadgetId, options) => {
 
 /**
  * Takes a lock and keeps it until it is released or lost. Rejects with a
- * LocksError if the server refuses.
+ * LockError if the server refuses.
  * @param {string} courseId
  * @param {string} gadgetId
  * @param {AcquireOptions} [options]

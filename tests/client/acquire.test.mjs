@@ -20,11 +20,11 @@ async function opened() {
 }
 
 test("a refusal carries the holder", async () => {
-    const { acquire, LocksError } = await opened();
+    const { acquire, LockError } = await opened();
     serve(held);
     await assert.rejects(acquire("course1", "g1"), (error) => {
-        assert.ok(error instanceof LocksError && error instanceof Error);
-        assert.equal(error.name, "LocksError");
+        assert.ok(error instanceof LockError && error instanceof Error);
+        assert.equal(error.name, "LockError");
         assert.equal(error.status, 403);
         assert.equal(error.message, "Resource locked");
         assert.equal(error.lock.ownerId, "43");
