@@ -34,11 +34,13 @@ has_chromium() {
 
 # What comes from npm's registry, since Debian has no such package, or an older
 # one: what judges pages by how accessible they are, conf/openapi.yaml by the
-# schemas of OpenAPI 3.1, and the types of the client for browsers.
+# schemas of OpenAPI 3.1, what checks the types of the client for browsers, and
+# what makes it small, which has to be the version that made it.
 npm=$root/.build/npm-$(id -u)
 axe='axe-core@4.14.1'
 openapi='@seriousme/openapi-schema-validator@2.11.0'
-typescript='typescript@5.4.5'
+typescript='typescript@5.6.3'
+terser='terser@5.16.5'
 
 # install_from_npm NAME@VERSION: unless it is there.
 install_from_npm() {
@@ -47,7 +49,7 @@ install_from_npm() {
     mkdir -p "$npm" &&
         npm install --no-save --ignore-scripts --no-audit --no-fund \
             --cache "$npm/cache" --prefix "$npm" "$axe" "$openapi" \
-            "$typescript"
+            "$typescript" "$terser"
 }
 
 need_build_tools
@@ -70,10 +72,9 @@ need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
 need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 need nodejs nodejs command -v node
-need terser nodejs-terser command -v "${TERSER:-terser}"
 install_missing
 
-for module in "$axe" "$openapi" "$typescript"; do
+for module in "$axe" "$openapi" "$typescript" "$terser"; do
     install_from_npm "$module" || die "could not install $module from npm's" \
         "registry. tests/run.sh needs a way to registry.npmjs.org."
 done
@@ -99,7 +100,8 @@ for file in locks.js locks.src.js; do
     (
         cd "$root"
         LOCKS_JS=$file TSC=$npm/node_modules/.bin/tsc
-        export LOCKS_JS TSC
+        TERSER=$npm/node_modules/.bin/terser
+        export LOCKS_JS TSC TERSER
         exec node --test tests/client/*.test.mjs
     ) || failed="$failed client"
 done

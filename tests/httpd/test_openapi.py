@@ -601,7 +601,8 @@ def test_every_word_of_a_bad_request_is_described(description):
     for name in ("locks_request.c", "locks_query.c", "locks_json.c"):
         for literal in literals((ROOT / "mod_locks" / name).read_text()):
             for piece in re.split(r"%[a-z]|\\.", literal):
-                if not re.search("[A-Za-z]", piece):
+                # "e0" is what a number is compared with.
+                if not re.search("[A-Za-z]", piece) or piece == "e0":
                     continue
                 assert piece.strip() in (
                     told if " " in piece.strip() else description.text), (
