@@ -3,7 +3,7 @@
  * drawn once, in schedules left to chance.
  *
  *     LOCKS_SIMULATION_SECONDS=n   how long; 30 if not said
- *     LOCKS_SIMULATION_SEED=n      runs this seed's schedule alone, and tells of it
+ *     LOCKS_SIMULATION_SEED=n      runs this schedule alone, and tells of it
  */
 #include "digest.h"
 #include "explorer.h"
