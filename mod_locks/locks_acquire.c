@@ -335,8 +335,10 @@ static apr_status_t sweep(acquire_t *acquire)
         int own = strcmp(slot->owner, acquire->user) == 0;
         verdict_e verdict = KEEP_COUNTED;
 
+        /* Beside a lock that is taken from another window stays what a third
+         * window may be about to grant itself: it was not fenced. */
         if (strcmp(slot->resource, acquire->subject->resource) == 0 &&
-            slot->id != acquire->inherited) {
+            (acquire->inherited == 0 || is_own_dead(acquire, slot))) {
             continue;
         }
         if (own) {

@@ -15,6 +15,10 @@ typedef struct lease_now_t {
     apr_time_t deadline;
 } lease_now_t;
 
+/** How many slots of one owner a resource may have: one is the lock, another
+ *  for each window that is about to take it. */
+#define SIBLINGS 8
+
 typedef struct slot_now_t {
     apr_uint64_t id;
     int owner;
@@ -23,8 +27,9 @@ typedef struct slot_now_t {
 /** All records at one moment. */
 typedef struct records_t {
     lease_now_t leases[USERS];
-    /** While a user takes a lock from another window, its resource has two. */
-    slot_now_t slots[PLACES][2];
+    /** While windows of a user take a lock from one another, its resource has
+     *  more than one. */
+    slot_now_t slots[PLACES][SIBLINGS];
     int slots_present[COURSES];
     apr_uint64_t slots_last[COURSES];
 } records_t;
@@ -126,18 +131,20 @@ static const char *read_slots(const watch_t *watch, records_t *records,
             &APR_ARRAY_IDX(slots.entries, i, locks_slot_t);
         slot_now_t *now =
             records->slots[place_number(course_names[course], slot->resource)];
+        int n;
 
         if (now->id != 0 && now->owner != user_number(slot->owner)) {
             return "a resource has slots of two users";
         }
-        now += now->id != 0;
-        if (now->id != 0) {
-            return "a resource has three slots";
+        for (n = 0; n < SIBLINGS && now[n].id != 0; n++) {
+        }
+        if (n == SIBLINGS) {
+            return "a resource has more slots than windows can leave";
         }
         if (slot->id > slots.last) {
             return "a slot's ID is larger than the last one of its course";
         }
-        *now = (slot_now_t){slot->id, user_number(slot->owner)};
+        now[n] = (slot_now_t){slot->id, user_number(slot->owner)};
     }
     return NULL;
 }
@@ -168,8 +175,12 @@ static int is_lock(const records_t *records, int user)
                                   ? records->slots[lease->place]
                                   : NULL;
 
-    return slots != NULL && slots[0].owner == user &&
-           (slots[0].id == lease->id || slots[1].id == lease->id);
+    for (int n = 0; slots != NULL && n < SIBLINGS; n++) {
+        if (slots[n].owner == user && slots[n].id == lease->id) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static int is_same_lock(const records_t *one, const records_t *other, int user)
