@@ -160,18 +160,3 @@ const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool)
 {
     return apr_pstrdup(pool, json_object_get_string(writable(integer)));
 }
-
-const char *locks_json_quote(const char *text, apr_size_t length,
-                             apr_pool_t *pool)
-{
-    const char *repaired = locks_utf8_repair_counted(text, &length, pool);
-    /* The length is bounded by that of a request. */
-    struct json_object *node =
-        allocated(json_object_new_string_len(repaired, (int)length));
-    const char *quoted = allocated((void *)json_object_to_json_string_length(
-        node, JSON_C_TO_STRING_NOSLASHESCAPE, &length));
-    const char *copy = apr_pstrmemdup(pool, quoted, length);
-
-    json_object_put(node);
-    return copy;
-}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file locks_json.h
- * @brief JSON values, read and written with json-c.
+ * @brief JSON values, read with json-c.
  */
 #ifndef LOCKS_JSON_H
 #define LOCKS_JSON_H
@@ -66,10 +66,5 @@ apr_int64_t locks_json_beyond(locks_json_t other);
 
 /** An integer's decimal form. */
 const char *locks_json_decimal(locks_json_t integer, apr_pool_t *pool);
-
-/** Writes a JSON string, quotes included; bytes that are not UTF-8 become
- *  U+FFFD. The text may have NUL bytes among its length. */
-const char *locks_json_quote(const char *text, apr_size_t length,
-                             apr_pool_t *pool);
 
 #endif

@@ -1,65 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "locks_reply.h"
 
-#include "locks_json.h"
-
 #include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
 
 #include <string.h>
 
-const char *locks_reply_error(int status, const char *message,
-                              apr_size_t length, apr_pool_t *pool)
+static void put_string(locks_json_writer_t *writer, const char *text)
 {
-    return apr_psprintf(pool, "{\"error\": %d, \"message\": %s}", status,
-                        locks_json_quote(message, length, pool));
+    locks_json_write_string(writer, text, strlen(text));
 }
 
-static const char *quote(const char *text, apr_pool_t *pool)
+/** What an error's object begins with; it is left open. */
+static void open_error(locks_json_writer_t *writer, int status,
+                       const char *message, apr_size_t length)
 {
-    return locks_json_quote(text, strlen(text), pool);
+    LOCKS_JSON_WRITE(writer, "{\"error\": ");
+    locks_json_write_number(writer, (apr_uint64_t)status);
+    LOCKS_JSON_WRITE(writer, ", \"message\": ");
+    locks_json_write_string(writer, message, length);
 }
 
-const char *locks_reply_lock(const locks_lock_t *lock, apr_time_t now,
-                             apr_pool_t *pool)
+void locks_reply_error(locks_json_writer_t *writer, int status,
+                       const char *message, apr_size_t length)
 {
-    const char *client =
-        *lock->client != '\0'
-            ? apr_pstrcat(pool, ", \"clientId\": ", quote(lock->client, pool),
-                          NULL)
-            : "";
-
-    /* The names of types and of their members need no escapes. */
-    return apr_psprintf(
-        pool,
-        "{\"id\": \"%" APR_UINT64_T_FMT "\", \"type\": \"%s\", "
-        "\"subject\": {\"courseId\": %s, \"%s\": %s}, "
-        "\"ownerId\": %s, \"expiresIn\": %" APR_INT64_T_FMT "%s}",
-        lock->id, lock->subject.type->name, quote(lock->subject.course, pool),
-        lock->subject.type->resource_member,
-        quote(lock->subject.resource, pool), quote(lock->owner, pool),
-        locks_expires_in(lock, now), client);
+    open_error(writer, status, message, length);
+    LOCKS_JSON_WRITE(writer, "}");
 }
 
-const char *locks_reply_list(const apr_array_header_t *locks, apr_time_t now,
-                             apr_pool_t *pool)
+void locks_reply_refusal(locks_json_writer_t *writer, int status,
+                         const char *message, const locks_lock_t *lock,
+                         apr_time_t now)
 {
-    apr_array_header_t *pieces =
-        apr_array_make(pool, 2 * locks->nelts + 2, sizeof(const char *));
+    open_error(writer, status, message, strlen(message));
+    LOCKS_JSON_WRITE(writer, ", \"lock\": ");
+    locks_reply_lock(writer, lock, now);
+    LOCKS_JSON_WRITE(writer, "}");
+}
 
-    APR_ARRAY_PUSH(pieces, const char *) = "[";
-    for (int i = 0; i < locks->nelts; i++) {
-        const locks_lock_t *lock = &APR_ARRAY_IDX(locks, i, const locks_lock_t);
+static void put_subject(locks_json_writer_t *writer,
+                        const locks_subject_t *subject)
+{
+    LOCKS_JSON_WRITE(writer, "{\"courseId\": ");
+    put_string(writer, subject->course);
+    LOCKS_JSON_WRITE(writer, ", ");
+    put_string(writer, subject->type->resource_member);
+    LOCKS_JSON_WRITE(writer, ": ");
+    put_string(writer, subject->resource);
+    LOCKS_JSON_WRITE(writer, "}");
+}
 
-        if (i > 0) {
-            APR_ARRAY_PUSH(pieces, const char *) = ", ";
-        }
-        APR_ARRAY_PUSH(pieces, const char *) =
-            locks_reply_lock(lock, now, pool);
+void locks_reply_lock(locks_json_writer_t *writer, const locks_lock_t *lock,
+                      apr_time_t now)
+{
+    LOCKS_JSON_WRITE(writer, "{\"id\": \"");
+    locks_json_write_number(writer, lock->id);
+    LOCKS_JSON_WRITE(writer, "\", \"type\": ");
+    put_string(writer, lock->subject.type->name);
+    LOCKS_JSON_WRITE(writer, ", \"subject\": ");
+    put_subject(writer, &lock->subject);
+    LOCKS_JSON_WRITE(writer, ", \"ownerId\": ");
+    put_string(writer, lock->owner);
+    LOCKS_JSON_WRITE(writer, ", \"expiresIn\": ");
+    locks_json_write_number(writer, (apr_uint64_t)locks_expires_in(lock, now));
+    if (*lock->client != '\0') {
+        LOCKS_JSON_WRITE(writer, ", \"clientId\": ");
+        put_string(writer, lock->client);
     }
-    APR_ARRAY_PUSH(pieces, const char *) = "]";
-    return apr_array_pstrcat(pool, pieces, '\0');
+    LOCKS_JSON_WRITE(writer, "}");
+}
+
+void locks_reply_list(locks_json_writer_t *writer,
+                      const apr_array_header_t *locks, apr_time_t now)
+{
+    LOCKS_JSON_WRITE(writer, "[");
+    for (int i = 0; i < locks->nelts; i++) {
+        if (i > 0) {
+            LOCKS_JSON_WRITE(writer, ", ");
+        }
+        locks_reply_lock(writer, &APR_ARRAY_IDX(locks, i, const locks_lock_t),
+                         now);
+    }
+    LOCKS_JSON_WRITE(writer, "]");
 }
 
 const char *locks_reply_etag(const apr_array_header_t *locks,
@@ -86,13 +109,4 @@ const char *locks_reply_etag(const apr_array_header_t *locks,
     return apr_pstrcat(pool, "\"",
                        apr_pescape_hex(pool, digest, sizeof(digest), 0), "\"",
                        NULL);
-}
-
-const char *locks_reply_refusal(int status, const char *message,
-                                const locks_lock_t *lock, apr_time_t now,
-                                apr_pool_t *pool)
-{
-    return apr_psprintf(pool, "{\"error\": %d, \"message\": %s, \"lock\": %s}",
-                        status, quote(message, pool),
-                        locks_reply_lock(lock, now, pool));
 }

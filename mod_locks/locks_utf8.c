@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/** U+FFFD, the replacement character. */
-static const char replacement[] = "\xEF\xBF\xBD";
+static const char replacement[] = LOCKS_UTF8_REPLACEMENT;
 #define REPLACEMENT_LENGTH (sizeof(replacement) - 1)
 
 /** How long a sequence is that begins with this byte; 0 if none does. */
@@ -42,8 +41,7 @@ static int out_of_range(unsigned char lead, unsigned char second)
     }
 }
 
-/** The length of the sequence at text; 0 if there is none. */
-static apr_size_t sequence(const char *text, apr_size_t left)
+apr_size_t locks_utf8_sequence(const char *text, apr_size_t left)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     apr_size_t length = announced(bytes[0]);
@@ -64,7 +62,7 @@ apr_size_t locks_utf8_span(const char *text, apr_size_t length)
     apr_size_t at = 0;
 
     while (at < length) {
-        apr_size_t step = sequence(text + at, length - at);
+        apr_size_t step = locks_utf8_sequence(text + at, length - at);
 
         if (step == 0) {
             break;
@@ -75,14 +73,13 @@ apr_size_t locks_utf8_span(const char *text, apr_size_t length)
 }
 
 /** Copies, or only measures where to is NULL. */
-static apr_size_t repaired(char *to, const char *text, apr_size_t length,
-                           int keep_nul)
+static apr_size_t repaired(char *to, const char *text, apr_size_t length)
 {
     apr_size_t at = 0, written = 0;
 
     while (at < length) {
         apr_size_t step =
-            text[at] || keep_nul ? sequence(text + at, length - at) : 0;
+            text[at] ? locks_utf8_sequence(text + at, length - at) : 0;
         const char *from = step ? text + at : replacement;
         apr_size_t size = step ? step : REPLACEMENT_LENGTH;
 
@@ -95,26 +92,13 @@ static apr_size_t repaired(char *to, const char *text, apr_size_t length,
     return written;
 }
 
-static const char *repair(const char *text, apr_size_t *length, int keep_nul,
-                          apr_pool_t *pool)
-{
-    apr_size_t size = repaired(NULL, text, *length, keep_nul);
-    char *copy = apr_palloc(pool, size + 1);
-
-    repaired(copy, text, *length, keep_nul);
-    copy[size] = '\0';
-    *length = size;
-    return copy;
-}
-
 const char *locks_utf8_repair(const char *text, apr_size_t length,
                               apr_pool_t *pool)
 {
-    return repair(text, &length, 0, pool);
-}
+    apr_size_t size = repaired(NULL, text, length);
+    char *copy = apr_palloc(pool, size + 1);
 
-const char *locks_utf8_repair_counted(const char *text, apr_size_t *length,
-                                      apr_pool_t *pool)
-{
-    return repair(text, length, 1, pool);
+    repaired(copy, text, length);
+    copy[size] = '\0';
+    return copy;
 }

@@ -10,6 +10,13 @@
 #include <apr.h>
 #include <apr_pools.h>
 
+/** U+FFFD, the replacement character. */
+#define LOCKS_UTF8_REPLACEMENT "\xEF\xBF\xBD"
+
+/** The length of the sequence at text, of which there are left bytes, at least
+ *  one; 0 if there is none. */
+apr_size_t locks_utf8_sequence(const char *text, apr_size_t left);
+
 /** How many bytes from the start on are UTF-8: length if all are. */
 apr_size_t locks_utf8_span(const char *text, apr_size_t length);
 
@@ -17,10 +24,5 @@ apr_size_t locks_utf8_span(const char *text, apr_size_t length);
  *  U+0000, becomes U+FFFD. */
 const char *locks_utf8_repair(const char *text, apr_size_t length,
                               apr_pool_t *pool);
-
-/** The same, but keeps U+0000 as it is.
- *  @param length in and out: the bytes before and after */
-const char *locks_utf8_repair_counted(const char *text, apr_size_t *length,
-                                      apr_pool_t *pool);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "locks_catalog.h"
 #include "locks_guard.h"
+#include "locks_json_writer.h"
 #include "locks_operation.h"
 #include "locks_session.h"
 #include "locks_store.h"
@@ -62,6 +63,8 @@ typedef struct locks_server_config_t {
     unsigned int site_uris;
 
     /* Filled in when the configuration is complete. */
+    /** Tells these three queries from others. */
+    const char *queries_digest;
     const locks_session_provider_t *sessions;
     locks_store_t *store;
     locks_store_t *session_store;
@@ -137,7 +140,8 @@ void *locks_create_location_config(apr_pool_t *pool, char *path);
 void *locks_merge_location_config(apr_pool_t *pool, void *base, void *added);
 
 /** Sets the defaults of whatever no directive set. */
-void locks_default_server_config(locks_server_config_t *config);
+void locks_default_server_config(locks_server_config_t *config,
+                                 apr_pool_t *pool);
 
 /** The path that a request's location serves. */
 const char *locks_base(const request_rec *r);
@@ -232,8 +236,10 @@ void locks_location_refuse(request_rec *r, int status, const char *json);
 
 /* ---- Answers (mod_locks_answer.c) ---- */
 
-/** Sends a JSON text with a status. Always OK: the handler is done. */
-int locks_answer(request_rec *r, int status, const char *json);
+/** Begins the body of an answer. */
+void locks_answer_open(locks_json_writer_t *json, request_rec *r);
+/** Sends what was written, with a status. Always OK: the handler is done. */
+int locks_answer_send(request_rec *r, int status, locks_json_writer_t *json);
 /** Sends the JSON text of an error. */
 int locks_answer_error(request_rec *r, int status, const char *message,
                        apr_size_t length);
@@ -313,6 +319,24 @@ int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
 
 /* ---- What the catalog knows (mod_locks_inquiry.c) ---- */
 
+/** What the catalog is asked. */
+typedef enum {
+    LOCKS_ASK_COURSE,
+    LOCKS_ASK_ACCESS,
+    LOCKS_ASK_GADGET,
+    /** How many questions there are; none itself. */
+    LOCKS_QUESTIONS
+} locks_ask_e;
+
+/** A question in words that no other has, and the key of its kept answer. */
+typedef struct locks_wording_t {
+    /** About which gadget; NULL for none. */
+    const char *gadget;
+    /** NULL until the question was put in words. */
+    const char *words;
+    const char *key;
+} locks_wording_t;
+
 /** What a request asks the catalog about: first the course, then the others,
  *  with its ID. */
 typedef struct locks_inquiry_t {
@@ -326,6 +350,9 @@ typedef struct locks_inquiry_t {
     const char *asker;
     /** Are new answers kept too? Each costs a round trip. */
     int keeps_new;
+    /** What was put in words so far: each question is named ahead, and asked
+     *  later. */
+    locks_wording_t wordings[LOCKS_QUESTIONS];
 } locks_inquiry_t;
 
 /** Opens an inquiry into a course. */
@@ -336,9 +363,9 @@ void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
 /** @name What will be asked
  * Has the kept answers read ahead.
  * @{ */
-void locks_inquiry_expect_course(const locks_inquiry_t *inquiry);
-void locks_inquiry_expect_access(const locks_inquiry_t *inquiry);
-void locks_inquiry_expect_gadget(const locks_inquiry_t *inquiry,
+void locks_inquiry_expect_course(locks_inquiry_t *inquiry);
+void locks_inquiry_expect_access(locks_inquiry_t *inquiry);
+void locks_inquiry_expect_gadget(locks_inquiry_t *inquiry,
                                  const char *gadget);
 /** @} */
 
@@ -346,12 +373,12 @@ void locks_inquiry_expect_gadget(const locks_inquiry_t *inquiry,
  * What a kept answer says, or else the catalog; results are those of
  * locks_catalog_provider_t.
  * @{ */
-apr_status_t locks_inquiry_course(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_course(locks_inquiry_t *inquiry,
                                   const char *principal,
                                   const char **course_id);
-apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_access(locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id);
-apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_gadget(locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id,
                                   const char *gadget, const char **canonical);
 /** @} */

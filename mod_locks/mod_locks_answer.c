@@ -4,14 +4,17 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
-#include <string.h>
-
 #include "locks_reply.h"
 
-int locks_answer(request_rec *r, int status, const char *json)
+void locks_answer_open(locks_json_writer_t *json, request_rec *r)
 {
-    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
-    apr_bucket_brigade *brigade = apr_brigade_create(r->pool, alloc);
+    locks_json_writer_open(
+        json, apr_brigade_create(r->pool, r->connection->bucket_alloc));
+}
+
+int locks_answer_send(request_rec *r, int status, locks_json_writer_t *json)
+{
+    apr_bucket_brigade *body = json->brigade;
 
     r->status = status;
     /* Half a list is no list, and what was done must not be called
@@ -28,17 +31,19 @@ int locks_answer(request_rec *r, int status, const char *json)
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->headers_out, "Retry-After", LOCKS_RETRY_AFTER);
     }
-    APR_BRIGADE_INSERT_TAIL(
-        brigade, apr_bucket_pool_create(json, strlen(json), r->pool, alloc));
-    APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
+    locks_json_writer_close(json);
+    APR_BRIGADE_INSERT_TAIL(body, apr_bucket_eos_create(body->bucket_alloc));
     /* If this fails the client is gone, and nobody is left to be told. */
-    ap_pass_brigade(r->output_filters, brigade);
+    ap_pass_brigade(r->output_filters, body);
     return OK;
 }
 
 int locks_answer_error(request_rec *r, int status, const char *message,
                        apr_size_t length)
 {
-    return locks_answer(r, status,
-                        locks_reply_error(status, message, length, r->pool));
+    locks_json_writer_t json;
+
+    locks_answer_open(&json, r);
+    locks_reply_error(&json, status, message, length);
+    return locks_answer_send(r, status, &json);
 }

@@ -165,8 +165,13 @@ static void answer(request_rec *r, const result_t *result, int as_json)
         apr_table_setn(r->headers_out, "Retry-After", LOCKS_RETRY_AFTER);
         locks_status_refuse(r, HTTP_SERVICE_UNAVAILABLE, message, as_json);
     } else if (as_json) {
-        locks_answer(r, HTTP_OK,
-                     apr_psprintf(r->pool, "{\"broken\": %d}", result->broken));
+        locks_json_writer_t json;
+
+        locks_answer_open(&json, r);
+        LOCKS_JSON_WRITE(&json, "{\"broken\": ");
+        locks_json_write_number(&json, (apr_uint64_t)result->broken);
+        LOCKS_JSON_WRITE(&json, "}");
+        locks_answer_send(r, HTTP_OK, &json);
     } else {
         /* So that loading the page again does not post again: RFC 9110,
          * section 15.4.4. */

@@ -81,6 +81,27 @@ int locks_refuse_operation(locks_exchange_t *exchange)
     return refuse_for_store(exchange);
 }
 
+/* ---- Answers ---- */
+
+locks_json_writer_t *locks_exchange_answer(locks_exchange_t *exchange,
+                                           int status)
+{
+    exchange->status = status;
+    exchange->has_json = 1;
+    locks_answer_open(&exchange->json, exchange->r);
+    return &exchange->json;
+}
+
+/** Forgets an answer that is not sent. */
+static void drop_answer(locks_exchange_t *exchange)
+{
+    if (exchange->has_json) {
+        locks_json_writer_close(&exchange->json);
+        apr_brigade_destroy(exchange->json.brigade);
+        exchange->has_json = 0;
+    }
+}
+
 /* ---- Steps that several endpoints share ---- */
 
 int locks_exchange_claim(locks_exchange_t *exchange)
@@ -243,7 +264,7 @@ void locks_exchange_reopen(locks_exchange_t *exchange)
     op->deeds.ambiguous = before->deeds.ambiguous;
     exchange->op = op;
     /* What was to be answered before is no longer so. */
-    exchange->json = NULL;
+    drop_answer(exchange);
     exchange->outcome = LOCKS_OUTCOME_DONE;
     apr_table_unset(exchange->r->headers_out, "ETag");
     apr_table_unset(exchange->r->headers_out, "Retry-After");

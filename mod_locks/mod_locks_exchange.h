@@ -23,7 +23,8 @@ typedef struct locks_exchange_t {
     int status;
     const char *message;
     apr_size_t message_length;
-    const char *json;
+    int has_json;
+    locks_json_writer_t json;
     /** What is counted: the endpoint, and how it ended. */
     locks_endpoint_e endpoint;
     locks_outcome_e outcome;
@@ -44,6 +45,13 @@ int locks_refuse_unknown(locks_exchange_t *exchange, const char *what,
                          const char *name, apr_size_t length);
 /** Notes what a failed operation of the protocol is answered with. */
 int locks_refuse_operation(locks_exchange_t *exchange);
+
+/* ---- Answers ---- */
+
+/** Begins an answer in JSON with a status; what is written there is its body.
+ */
+locks_json_writer_t *locks_exchange_answer(locks_exchange_t *exchange,
+                                           int status);
 
 /* ---- Steps that endpoints share ---- */
 

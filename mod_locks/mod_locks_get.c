@@ -55,12 +55,10 @@ static int answer_list(locks_exchange_t *exchange,
                             "Precondition failed");
     }
     if (ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK) {
-        exchange->status = HTTP_NOT_MODIFIED;
-        exchange->json = "";
+        locks_exchange_answer(exchange, HTTP_NOT_MODIFIED);
         return OK;
     }
-    exchange->status = HTTP_OK;
-    exchange->json = locks_reply_list(locks, time, r->pool);
+    locks_reply_list(locks_exchange_answer(exchange, HTTP_OK), locks, time);
     return OK;
 }
 
@@ -189,8 +187,7 @@ int locks_get_lock(locks_exchange_t *exchange, const char *lock_id)
     }
     if (refused == OK) {
         locks_note_lock(exchange->r, lock.id);
-        exchange->status = HTTP_OK;
-        exchange->json = locks_reply_lock(&lock, time, exchange->r->pool);
+        locks_reply_lock(locks_exchange_answer(exchange, HTTP_OK), &lock, time);
     }
     return refused;
 }

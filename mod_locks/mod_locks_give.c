@@ -26,8 +26,7 @@ static int answer_released(locks_exchange_t *exchange, apr_uint64_t id)
 {
     locks_note_lock(exchange->r, id);
     locks_wait_wake(exchange->r, exchange->op->deeds.left);
-    exchange->status = HTTP_OK;
-    exchange->json = "{}";
+    LOCKS_JSON_WRITE(locks_exchange_answer(exchange, HTTP_OK), "{}");
     return OK;
 }
 
@@ -70,8 +69,7 @@ int locks_delete_own(locks_exchange_t *exchange)
         return answer_released(exchange, lock.id);
     case APR_NOTFOUND:
         exchange->outcome = LOCKS_OUTCOME_NOT_FOUND;
-        exchange->status = HTTP_OK;
-        exchange->json = "{}";
+        LOCKS_JSON_WRITE(locks_exchange_answer(exchange, HTTP_OK), "{}");
         return OK;
     default:
         return locks_refuse_operation(exchange);

@@ -102,8 +102,7 @@ static int run_method(locks_exchange_t *exchange, route_e route,
     exchange->endpoint = LOCKS_ENDPOINT_OTHER;
     apr_table_setn(r->headers_out, "Allow", methods[route]);
     if (r->method_number == M_OPTIONS) {
-        exchange->status = HTTP_NO_CONTENT;
-        exchange->json = "";
+        locks_exchange_answer(exchange, HTTP_NO_CONTENT);
         return OK;
     }
     return locks_refuse(exchange, HTTP_METHOD_NOT_ALLOWED,
@@ -132,8 +131,8 @@ int locks_handler(request_rec *r)
     if (exchange.status == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;
     }
-    return exchange.json != NULL
-               ? locks_answer(r, exchange.status, exchange.json)
+    return exchange.has_json
+               ? locks_answer_send(r, exchange.status, &exchange.json)
                : locks_answer_error(r, exchange.status, exchange.message,
                                     exchange.message_length);
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "locks_json.h"
+#include "locks_json_escape.h"
 
 /** Writes a member's name and a colon, after a comma unless it is the first.
  */

@@ -145,8 +145,7 @@ static int answer_held(locks_exchange_t *exchange, int status,
         return locks_refuse_operation(exchange);
     }
     locks_note_lock(exchange->r, lock->id);
-    exchange->status = status;
-    exchange->json = locks_reply_lock(lock, now, exchange->r->pool);
+    locks_reply_lock(locks_exchange_answer(exchange, status), lock, now);
     return OK;
 }
 
@@ -161,8 +160,8 @@ static int refuse_held(locks_exchange_t *exchange, const locks_lock_t *held)
 
     locks_refuse_as(exchange, LOCKS_OUTCOME_LOCKED, HTTP_FORBIDDEN, message);
     if (locks_server_config(r->server)->explains == 1 && left > 0) {
-        exchange->json =
-            locks_reply_refusal(HTTP_FORBIDDEN, message, held, now, r->pool);
+        locks_reply_refusal(locks_exchange_answer(exchange, HTTP_FORBIDDEN),
+                            HTTP_FORBIDDEN, message, held, now);
         apr_table_setn(
             r->headers_out, "Retry-After",
             apr_psprintf(r->pool, "%" APR_INT64_T_FMT, (left + 999) / 1000));

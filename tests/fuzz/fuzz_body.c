@@ -2,7 +2,9 @@
 /* The body of POST /locks. */
 #include "fuzz.h"
 
+#include "json_text.h"
 #include "locks_json.h"
+#include "locks_json_escape.h"
 #include "locks_reply.h"
 #include "locks_request.h"
 #include "locks_utf8.h"
@@ -10,9 +12,13 @@
 /** What a refusal says has to fit into an answer, whatever the body was. */
 static void check_refusal(const char *wrong, apr_pool_t *pool)
 {
-    const char *answer = locks_reply_error(400, wrong, strlen(wrong), pool);
+    locks_json_writer_t writer;
+    const char *answer;
     locks_json_t json;
 
+    json_text_open(&writer, pool);
+    locks_reply_error(&writer, 400, wrong, strlen(wrong));
+    answer = json_text(&writer, pool);
     MUST(*wrong != '\0');
     MUST(locks_utf8_span(answer, strlen(answer)) == strlen(answer));
     MUST(locks_json_parse(&json, answer, strlen(answer), 2, pool) == NULL);

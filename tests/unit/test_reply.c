@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "json_text.h"
 #include "locks_json.h"
 #include "locks_reply.h"
 #include "locks_request.h"
@@ -23,6 +24,33 @@ static locks_lock_t lock_until(apr_uint64_t id, apr_time_t deadline)
 
 static apr_array_header_t *locks;
 
+static const char *lock_text(const locks_lock_t *lock)
+{
+    locks_json_writer_t writer;
+
+    json_text_open(&writer, pool);
+    locks_reply_lock(&writer, lock, NOW);
+    return json_text(&writer, pool);
+}
+
+static const char *list_text(void)
+{
+    locks_json_writer_t writer;
+
+    json_text_open(&writer, pool);
+    locks_reply_list(&writer, locks, NOW);
+    return json_text(&writer, pool);
+}
+
+static const char *error_text(int status, const char *message)
+{
+    locks_json_writer_t writer;
+
+    json_text_open(&writer, pool);
+    locks_reply_error(&writer, status, message, strlen(message));
+    return json_text(&writer, pool);
+}
+
 static void push(apr_uint64_t id, apr_time_t deadline)
 {
     APR_ARRAY_PUSH(locks, locks_lock_t) = lock_until(id, deadline);
@@ -42,10 +70,9 @@ START_TEST(a_lock_has_its_members)
 {
     locks_lock_t lock = lock_until(65536, NOW + 300000999);
 
-    ck_assert_str_eq(locks_reply_lock(&lock, NOW, pool), TEXT(65536, 300000));
+    ck_assert_str_eq(lock_text(&lock), TEXT(65536, 300000));
     lock = lock_until(APR_INT64_MAX, NOW + 1000);
-    ck_assert_str_eq(locks_reply_lock(&lock, NOW, pool),
-                     TEXT(9223372036854775807, 1));
+    ck_assert_str_eq(lock_text(&lock), TEXT(9223372036854775807, 1));
 }
 END_TEST
 
@@ -57,7 +84,7 @@ START_TEST(what_users_chose_is_escaped)
 
     lock.subject.resource = "g\"\\</\xC3\xA4";
     lock.owner = "o\"\n\xFF";
-    text = locks_reply_lock(&lock, NOW, pool);
+    text = lock_text(&lock);
     ck_assert_ptr_nonnull(
         strstr(text, "\"gadgetId\": \"g\\\"\\\\</\xC3\xA4\"}"));
     ck_assert_ptr_nonnull(
@@ -71,7 +98,7 @@ END_TEST
 START_TEST(an_empty_list_is_an_array)
 {
     with_locks();
-    ck_assert_str_eq(locks_reply_list(locks, NOW, pool), "[]");
+    ck_assert_str_eq(list_text(), "[]");
 }
 END_TEST
 
@@ -81,7 +108,7 @@ START_TEST(a_list_keeps_its_order)
     push(3, NOW + 3000);
     push(1, NOW + 1000);
     push(2, NOW + 2000);
-    ck_assert_str_eq(locks_reply_list(locks, NOW, pool),
+    ck_assert_str_eq(list_text(),
                      "[" TEXT(3, 3) ", " TEXT(1, 1) ", " TEXT(2, 2) "]");
 }
 END_TEST
@@ -95,7 +122,7 @@ START_TEST(a_long_list_is_whole)
     for (apr_uint64_t id = 1; id <= 1000; id++) {
         push(id, NOW + 1000);
     }
-    text = locks_reply_list(locks, NOW, pool);
+    text = list_text();
     for (const char *at = text; (at = strstr(at, "{\"id\"")); at++) {
         count++;
     }
@@ -120,8 +147,7 @@ static const struct {
 
 START_TEST(an_error_is_an_object)
 {
-    ck_assert_str_eq(locks_reply_error(errors[_i].status, errors[_i].message,
-                                       strlen(errors[_i].message), pool),
+    ck_assert_str_eq(error_text(errors[_i].status, errors[_i].message),
                      errors[_i].text);
 }
 END_TEST
@@ -192,7 +218,7 @@ START_TEST(a_window_is_shown)
 
     lock.client = "w\"1\xFF";
     ck_assert_ptr_nonnull(
-        strstr(locks_reply_lock(&lock, NOW, pool),
+        strstr(lock_text(&lock),
                ", \"expiresIn\": 1, \"clientId\": \"w\\\"1\xEF\xBF\xBD\"}"));
 }
 END_TEST
@@ -200,11 +226,13 @@ END_TEST
 START_TEST(a_refusal_names_what_is_in_the_way)
 {
     locks_lock_t lock = lock_until(7, NOW + 2000);
+    locks_json_writer_t writer;
 
-    ck_assert_str_eq(
-        locks_reply_refusal(403, "Resource locked", &lock, NOW, pool),
-        "{\"error\": 403, \"message\": \"Resource locked\", "
-        "\"lock\": " TEXT(7, 2) "}");
+    json_text_open(&writer, pool);
+    locks_reply_refusal(&writer, 403, "Resource locked", &lock, NOW);
+    ck_assert_str_eq(json_text(&writer, pool),
+                     "{\"error\": 403, \"message\": \"Resource locked\", "
+                     "\"lock\": " TEXT(7, 2) "}");
 }
 END_TEST
 
