@@ -130,7 +130,8 @@ void *locks_merge_location_config(apr_pool_t *pool, void *base_config,
         config->member = (value);     \
     }
 
-void locks_default_server_config(locks_server_config_t *config)
+void locks_default_server_config(locks_server_config_t *config,
+                                 apr_pool_t *pool)
 {
     config->has_default_store = config->store_address == NULL;
     DEFAULT(store_address, NULL, DEFAULT_STORE)
@@ -149,6 +150,10 @@ void locks_default_server_config(locks_server_config_t *config)
     DEFAULT(rules.ttl_max, LOCKS_UNSET, config->rules.ttl)
     DEFAULT(rules.skew, LOCKS_UNSET, 0)
     DEFAULT(rules.max_per_course, LOCKS_UNSET, DEFAULT_MAX_PER_COURSE)
+    config->queries_digest = locks_digest(
+        apr_pstrcat(pool, config->course_query, "\n", config->gadget_query,
+                    "\n", config->access_query, NULL),
+        pool);
     config->sessions =
         ap_lookup_provider(LOCKS_SESSION_PROVIDER_GROUP, config->session_source,
                            LOCKS_SESSION_PROVIDER_VERSION);

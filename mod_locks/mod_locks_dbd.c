@@ -486,10 +486,7 @@ static apr_status_t dbd_gadget(const char **canonical, struct request_rec *r,
 
 static const char *dbd_scope(struct request_rec *r)
 {
-    const locks_server_config_t *config = locks_server_config(r->server);
-
-    return apr_pstrcat(r->pool, config->course_query, "\n",
-                       config->gadget_query, "\n", config->access_query, NULL);
+    return locks_server_config(r->server)->queries_digest;
 }
 
 const locks_catalog_provider_t locks_dbd_catalog = {

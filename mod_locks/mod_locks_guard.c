@@ -182,8 +182,7 @@ static int refuse_spelling(watch_t *watch)
 
 /** Finds a course's gadgets as locks know them; those that do not exist are
  *  left out. */
-static apr_status_t find_gadgets(const watch_t *watch,
-                                 const locks_target_t *target,
+static apr_status_t find_gadgets(const watch_t *watch, locks_target_t *target,
                                  const char *course,
                                  apr_array_header_t **resources)
 {
@@ -215,7 +214,7 @@ static apr_status_t find_gadgets(const watch_t *watch,
 /** Finds what the write is to as locks know it.
  *  @param resources set to what to look for: NULL for the whole course
  *  @return OK, DECLINED if there is no such course, or a refusal */
-static int find_subject(watch_t *watch, const locks_target_t *target,
+static int find_subject(watch_t *watch, locks_target_t *target,
                         const char **course, apr_array_header_t **resources)
 {
     apr_status_t rv =
@@ -287,7 +286,7 @@ static int judge_locks(watch_t *watch, const locks_target_t *target,
 }
 
 /** Judges a write by what the catalog and the store say. */
-static int ask_stores(watch_t *watch, const locks_target_t *target)
+static int ask_stores(watch_t *watch, locks_target_t *target)
 {
     apr_array_header_t *resources;
     apr_array_header_t *locks;

@@ -16,18 +16,15 @@
 
 APLOG_USE_MODULE(locks);
 
-/** What is asked. */
-typedef enum { ASK_COURSE, ASK_ACCESS, ASK_GADGET } ask_e;
-
 static const char *const names[] = {
-    [ASK_COURSE] = "course",
-    [ASK_ACCESS] = "access",
-    [ASK_GADGET] = "gadget",
+    [LOCKS_ASK_COURSE] = "course",
+    [LOCKS_ASK_ACCESS] = "access",
+    [LOCKS_ASK_GADGET] = "gadget",
 };
 
 /** A question: about a gadget, or with NULL in its place. */
 typedef struct question_t {
-    ask_e ask;
+    locks_ask_e ask;
     const char *gadget;
 } question_t;
 
@@ -85,9 +82,9 @@ void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
 }
 
 /** Does the answer depend on who asks? */
-static int is_personal(const locks_inquiry_t *inquiry, ask_e ask)
+static int is_personal(const locks_inquiry_t *inquiry, locks_ask_e ask)
 {
-    return ask == ASK_ACCESS || locks_catalog(inquiry->r)->personal;
+    return ask == LOCKS_ASK_ACCESS || locks_catalog(inquiry->r)->personal;
 }
 
 /** What is asked, in words that no other question has. */
@@ -101,34 +98,41 @@ static const char *words_of(const locks_inquiry_t *inquiry,
         question->gadget, NULL);
 }
 
-static const char *key_of(const locks_inquiry_t *inquiry, const char *words)
+/** Puts a question in words, unless that was done. */
+static const locks_wording_t *wording_of(locks_inquiry_t *inquiry,
+                                         const question_t *question)
 {
-    return locks_finding_key(inquiry->op->rules->prefix, words,
-                             inquiry->r->pool);
+    locks_wording_t *wording = &inquiry->wordings[question->ask];
+
+    if (wording->words == NULL || wording->gadget != question->gadget) {
+        wording->gadget = question->gadget;
+        wording->words = words_of(inquiry, question);
+        wording->key = locks_finding_key(inquiry->op->rules->prefix,
+                                         wording->words, inquiry->r->pool);
+    }
+    return wording;
 }
 
-static void expect(const locks_inquiry_t *inquiry, const question_t *question)
+static void expect(locks_inquiry_t *inquiry, const question_t *question)
 {
     if (inquiry->scope != NULL) {
-        locks_ahead_key(inquiry->op,
-                        key_of(inquiry, words_of(inquiry, question)));
+        locks_ahead_key(inquiry->op, wording_of(inquiry, question)->key);
     }
 }
 
-void locks_inquiry_expect_course(const locks_inquiry_t *inquiry)
+void locks_inquiry_expect_course(locks_inquiry_t *inquiry)
 {
-    expect(inquiry, &(question_t){ASK_COURSE, NULL});
+    expect(inquiry, &(question_t){LOCKS_ASK_COURSE, NULL});
 }
 
-void locks_inquiry_expect_access(const locks_inquiry_t *inquiry)
+void locks_inquiry_expect_access(locks_inquiry_t *inquiry)
 {
-    expect(inquiry, &(question_t){ASK_ACCESS, NULL});
+    expect(inquiry, &(question_t){LOCKS_ASK_ACCESS, NULL});
 }
 
-void locks_inquiry_expect_gadget(const locks_inquiry_t *inquiry,
-                                 const char *gadget)
+void locks_inquiry_expect_gadget(locks_inquiry_t *inquiry, const char *gadget)
 {
-    expect(inquiry, &(question_t){ASK_GADGET, gadget});
+    expect(inquiry, &(question_t){LOCKS_ASK_GADGET, gadget});
 }
 
 /** Asks the catalog itself.
@@ -142,11 +146,11 @@ static apr_status_t ask_catalog(const locks_inquiry_t *inquiry,
     apr_status_t rv;
 
     switch (question->ask) {
-    case ASK_COURSE:
+    case LOCKS_ASK_COURSE:
         rv = catalog->course(&wanted->id, inquiry->r, inquiry->course_key,
                              principal);
         break;
-    case ASK_ACCESS:
+    case LOCKS_ASK_ACCESS:
         rv = catalog->access(inquiry->r, wanted->course, principal);
         break;
     default:
@@ -235,9 +239,9 @@ static apr_status_t ask_and_keep(const locks_inquiry_t *inquiry,
 }
 
 /** Answers a question. */
-static apr_status_t find(const locks_inquiry_t *inquiry,
-                         const question_t *question, const char *principal,
-                         const char *course, const char **id)
+static apr_status_t find(locks_inquiry_t *inquiry, const question_t *question,
+                         const char *principal, const char *course,
+                         const char **id)
 {
     static const apr_status_t results[] = {
         [LOCKS_FOUND_NOT] = APR_NOTFOUND,
@@ -251,6 +255,7 @@ static apr_status_t find(const locks_inquiry_t *inquiry,
         .id = ""};
     locks_finding_t kept;
     locks_store_item_t item = {.key = NULL};
+    const locks_wording_t *wording;
     apr_status_t rv;
 
     if (inquiry->scope == NULL) {
@@ -258,8 +263,9 @@ static apr_status_t find(const locks_inquiry_t *inquiry,
         *id = wanted.id;
         return rv;
     }
-    wanted.question = words_of(inquiry, question);
-    item.key = key_of(inquiry, wanted.question);
+    wording = wording_of(inquiry, question);
+    wanted.question = wording->words;
+    item.key = wording->key;
     locks_read(inquiry->op, &item, 1);
     if (answers(inquiry, &wanted, &kept, &item)) {
         *id = kept.id;
@@ -270,26 +276,26 @@ static apr_status_t find(const locks_inquiry_t *inquiry,
     return rv;
 }
 
-apr_status_t locks_inquiry_course(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_course(locks_inquiry_t *inquiry,
                                   const char *principal, const char **course_id)
 {
-    return find(inquiry, &(question_t){ASK_COURSE, NULL}, principal, "",
+    return find(inquiry, &(question_t){LOCKS_ASK_COURSE, NULL}, principal, "",
                 course_id);
 }
 
-apr_status_t locks_inquiry_access(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_access(locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id)
 {
     const char *nothing;
 
-    return find(inquiry, &(question_t){ASK_ACCESS, NULL}, principal, course_id,
-                &nothing);
+    return find(inquiry, &(question_t){LOCKS_ASK_ACCESS, NULL}, principal,
+                course_id, &nothing);
 }
 
-apr_status_t locks_inquiry_gadget(const locks_inquiry_t *inquiry,
+apr_status_t locks_inquiry_gadget(locks_inquiry_t *inquiry,
                                   const char *principal, const char *course_id,
                                   const char *gadget, const char **canonical)
 {
-    return find(inquiry, &(question_t){ASK_GADGET, gadget}, principal,
+    return find(inquiry, &(question_t){LOCKS_ASK_GADGET, gadget}, principal,
                 course_id, canonical);
 }

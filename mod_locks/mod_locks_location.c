@@ -13,15 +13,16 @@
 
 #define ERROR_FILTER "LOCKS_ERROR"
 
-/** The error bodies of what httpd itself refuses. */
-#define REFUSAL(status, message)                                         \
-    {                                                                    \
-        status, "{\"error\": " #status ", \"message\": \"" message "\"}" \
+/** The error bodies of what httpd itself refuses, in the form in which core
+ *  keeps a custom response that is a text: with a quotation mark before it. */
+#define REFUSAL(status, message)                                           \
+    {                                                                      \
+        status, "\"{\"error\": " #status ", \"message\": \"" message "\"}" \
     }
 
 static const struct {
     int status;
-    const char *json;
+    const char *text;
 } refusals[] = {
     REFUSAL(400, "Bad request"),
     REFUSAL(401, "Invalid credentials"),
@@ -117,14 +118,19 @@ static int is_served_here(request_rec *r)
 }
 
 /** Once it is known that the location is ours, errors are JSON. These texts
- *  take precedence over the site's ErrorDocuments. */
+ *  take precedence over the site's ErrorDocuments. Core makes the table with
+ *  the first of them, and would copy each of the others for each request. */
 static void claim(request_rec *r)
 {
+    const core_request_config *core;
     apr_size_t i;
 
     locks_request_notes(r)->uri = apr_pstrdup(r->pool, r->uri);
+    ap_custom_response(r, refusals[0].status, refusals[0].text);
+    core = ap_get_core_module_config(r->request_config);
     for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        ap_custom_response(r, refusals[i].status, refusals[i].json);
+        core->response_code_strings[ap_index_of_response(refusals[i].status)] =
+            (char *)refusals[i].text;
     }
 }
 

@@ -73,7 +73,7 @@ int locks_stores_configure(apr_pool_t *pconf, apr_pool_t *plog,
             ap_get_module_config(server->module_config, &locks_module);
 
         registry.server = server;
-        locks_default_server_config(config);
+        locks_default_server_config(config, pconf);
         if (config->rules.ttl_min > config->rules.ttl ||
             config->rules.ttl_max < config->rules.ttl) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
