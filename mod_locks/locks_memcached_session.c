@@ -34,17 +34,13 @@ static void tell_clients(void *baton, apr_interval_time_t left)
     }
 }
 
-static apr_status_t make_set(void **made, void *params, apr_pool_t *pool)
+/** Makes a set that is not connected yet. */
+static void make_set(locks_memcached_store_t *store, int number,
+                     apr_pool_t *pool)
 {
-    locks_memcached_store_t *store = params;
-    locks_memcached_set_t *set;
-    int number = atomic_fetch_add(&store->count, 1);
+    locks_memcached_set_t *set = &store->sets[number];
     int i;
 
-    if (number >= store->threads) {
-        return APR_EGENERAL;
-    }
-    set = apr_pcalloc(pool, sizeof(*set));
     set->count = store->addresses->nelts;
     set->clients =
         apr_palloc(pool, sizeof(*set->clients) * (apr_size_t)set->count);
@@ -53,40 +49,23 @@ static apr_status_t make_set(void **made, void *params, apr_pool_t *pool)
             &APR_ARRAY_IDX(store->addresses, i, locks_address_t), pool);
     }
     set->slot = locks_deadline_slot(store->watch, number, tell_clients, set);
-    store->made[number] = set;
-    *made = set;
-    return APR_SUCCESS;
 }
 
-static apr_status_t end_set(void *resource, void *params, apr_pool_t *pool)
-{
-    locks_memcached_set_t *set = resource;
-    int i;
-
-    (void)params;
-    (void)pool;
-    for (i = 0; i < set->count; i++) {
-        locks_memcached_close(set->clients[i]);
-    }
-    return APR_SUCCESS;
-}
-
-/** Runs before the sets and the watch go with their pool. Sessions that are
- *  still open lose their sets here, since the list aborts the process when
- *  it ends with one of them missing. */
+/** Runs before the sets and the watch go with their pool: sessions that are
+ *  still open lose their sets here. */
 static apr_status_t end_all(void *data)
 {
     locks_memcached_store_t *store = data;
+    int number;
     int i;
 
-    for (i = 0; i < atomic_load(&store->count) && i < store->threads; i++) {
-        locks_memcached_set_t *set = store->made[i];
-
-        if (set != NULL && atomic_load(&set->taken)) {
-            (void)apr_reslist_invalidate(store->sets, set);
+    for (number = 0; number < store->threads; number++) {
+        for (i = 0; i < store->sets[number].count; i++) {
+            locks_memcached_close(store->sets[number].clients[i]);
         }
     }
     store->sets = NULL;
+    store->free = NULL;
     store->watch = NULL;
     store->ring = NULL;
     return APR_SUCCESS;
@@ -104,18 +83,15 @@ apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
                                    apr_pool_t *pool)
 {
     apr_pool_t *own;
-    apr_reslist_t *sets;
     /* Connections are made while other threads allocate from the process's
-     * pools. The list of sets allocates under its own lock. */
+     * pools. */
     apr_status_t rv = locks_thread_pool(&own, pool);
+    int i;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     store->threads = threads > 0 ? threads : 1;
-    store->made =
-        apr_pcalloc(own, (apr_size_t)store->threads * sizeof(*store->made));
-    atomic_store(&store->count, 0);
     store->ring = locks_memcached_ring(store->addresses, own);
     if (store->ring == NULL) {
         return APR_ENOMEM;
@@ -125,13 +101,12 @@ apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_reslist_create(&sets, 0, store->threads, store->threads, 0,
-                            make_set, end_set, store, own);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    store->sets =
+        apr_pcalloc(own, (apr_size_t)store->threads * sizeof(*store->sets));
+    for (i = 0; i < store->threads; i++) {
+        make_set(store, i, own);
     }
-    apr_reslist_timeout_set(sets, store->timeout);
-    store->sets = sets;
+    store->free = locks_bitmap_create(store->threads, own);
     apr_pool_cleanup_register(own, store, end_all, apr_pool_cleanup_null);
     return APR_SUCCESS;
 }
@@ -139,8 +114,8 @@ apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
 void locks_memcached_release(locks_memcached_session_t *session)
 {
     if (session->set != NULL && session->store->sets != NULL) {
-        atomic_store(&session->set->taken, 0);
-        (void)apr_reslist_release(session->store->sets, session->set);
+        locks_bitmap_give(session->store->free,
+                          (int)(session->set - session->store->sets));
     }
     session->set = NULL;
 }
@@ -149,16 +124,12 @@ void locks_memcached_release(locks_memcached_session_t *session)
 
 int locks_memcached_key_valid(const char *key)
 {
-    apr_size_t length = 0;
+    const char *end = key;
 
-    for (; key[length] != '\0'; length++) {
-        unsigned char c = (unsigned char)key[length];
-
-        if (c <= ' ' || c == 0x7f || length >= LOCKS_STORE_KEY_MAX) {
-            return 0;
-        }
+    while ((unsigned char)*end > ' ' && *end != 0x7f) {
+        end++;
     }
-    return length > 0;
+    return *end == '\0' && end > key && end - key <= LOCKS_STORE_KEY_MAX;
 }
 
 int locks_memcached_server(const locks_memcached_store_t *store,
@@ -356,11 +327,29 @@ void locks_memcached_failed(locks_memcached_session_t *session, int server,
 
 /* ---- One operation ---- */
 
-/** Takes a set, waiting no longer than the store's timeout. */
+/** How often a free set is looked for, in microseconds, when there was none. */
+#define SET_PERIOD apr_time_from_msec(1)
+
+/** Finds a free set, waiting no longer than the store's timeout. There are as
+ *  many as threads: who has to wait is one too many, so nobody wakes it.
+ *  @return its number, or -1 */
+static int find_set(const locks_memcached_store_t *store)
+{
+    apr_time_t started = locks_deadline_now();
+    int number;
+
+    while ((number = locks_bitmap_take(store->free)) < 0 &&
+           locks_deadline_now() - started < store->timeout) {
+        apr_sleep(SET_PERIOD);
+    }
+    return number;
+}
+
+/** Takes a set unless the session has one. */
 static apr_status_t take_set(locks_memcached_session_t *session)
 {
     locks_memcached_store_t *store = session->store;
-    void *set = NULL;
+    int number;
 
     if (session->set != NULL) {
         return APR_SUCCESS;
@@ -371,7 +360,8 @@ static apr_status_t take_set(locks_memcached_session_t *session)
                               "process; see the error log at its start");
         return LOCKS_STORE_UNREACHABLE;
     }
-    if (apr_reslist_acquire(store->sets, &set) != APR_SUCCESS) {
+    number = find_set(store);
+    if (number < 0) {
         locks_memcached_blame(
             session, LOCKS_STORE_FAILURE_LOCAL,
             apr_psprintf(session->pool,
@@ -381,8 +371,7 @@ static apr_status_t take_set(locks_memcached_session_t *session)
                          timeout_in_ms(session), store->threads));
         return LOCKS_STORE_UNREACHABLE;
     }
-    session->set = set;
-    atomic_store(&session->set->taken, 1);
+    session->set = &store->sets[number];
     return APR_SUCCESS;
 }
 

@@ -10,12 +10,12 @@
 #ifndef LOCKS_MEMCACHED_SESSION_H
 #define LOCKS_MEMCACHED_SESSION_H
 
+#include "locks_bitmap.h"
 #include "locks_breaker.h"
 #include "locks_deadline.h"
 #include "locks_memcached_client.h"
 #include "locks_store.h"
 
-#include <apr_reslist.h>
 #include <stdatomic.h>
 
 /** How many timeouts a session may wait in all. */
@@ -31,11 +31,12 @@ typedef struct locks_memcached_store_t {
     int threads;
     /** By server; shared by all threads. */
     locks_breaker_t *breakers;
-    /** The sets that were made, and how many. */
-    struct locks_memcached_set_t **made;
-    _Atomic int count;
     /* Below: NULL unless the store was started in this process. */
-    apr_reslist_t *sets;
+    /** One for each thread, and which of them are free. Their connections are
+     *  made when they are needed; the lowest is taken, so that no more are
+     *  made than were ever in use at once. */
+    struct locks_memcached_set_t *sets;
+    locks_bitmap_t *free;
     locks_deadline_watch_t *watch;
     locks_memcached_ring_t *ring;
 } locks_memcached_store_t;
@@ -45,8 +46,6 @@ typedef struct locks_memcached_set_t {
     locks_memcached_client_t **clients;
     int count;
     locks_deadline_slot_t *slot;
-    /** Does a session have it? */
-    _Atomic int taken;
 } locks_memcached_set_t;
 
 typedef struct locks_memcached_session_t {
