@@ -3,7 +3,6 @@
  * blank, no control character) whatever users and courses are called. */
 #include "locks_record.h"
 
-#include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
 
@@ -27,10 +26,18 @@ static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
 
 const char *locks_digest(const char *text, apr_pool_t *pool)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char bytes[APR_SHA1_DIGESTSIZE];
+    char *hex = apr_palloc(pool, 2 * sizeof(bytes) + 1);
+    apr_size_t i;
 
     digest(bytes, text);
-    return apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
+    for (i = 0; i < sizeof(bytes); i++) {
+        hex[2 * i] = digits[bytes[i] >> 4];
+        hex[2 * i + 1] = digits[bytes[i] & 0xf];
+    }
+    hex[2 * sizeof(bytes)] = '\0';
+    return hex;
 }
 
 const char *locks_lease_key(const char *prefix, const locks_type_t *type,

@@ -4,7 +4,10 @@
 #include <apr_strings.h>
 
 #include <stdarg.h>
+#include <string.h>
 
+/** How many records are usually read ahead. */
+#define AHEAD_USUAL 8
 /** How often an ambiguous write is tried before it stays unknown. */
 #define SETTLE_TRIES 3
 /** The longest pause after a lost write, doubled up to five times. */
@@ -26,7 +29,7 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
     op->pool = pool;
     op->asked = env->now(env->baton);
     op->why = "";
-    op->ahead = apr_hash_make(pool);
+    op->ahead = apr_array_make(pool, AHEAD_USUAL, sizeof(locks_store_item_t));
     return op;
 }
 
@@ -106,12 +109,26 @@ int locks_tries_again(locks_operation_t *op, apr_time_t started,
 
 /* ---- Reading ---- */
 
+locks_store_item_t *locks_ahead_find(const locks_operation_t *op,
+                                     const char *key)
+{
+    locks_store_item_t *items = (locks_store_item_t *)op->ahead->elts;
+    int i;
+
+    for (i = 0; i < op->ahead->nelts; i++) {
+        if (strcmp(items[i].key, key) == 0) {
+            return &items[i];
+        }
+    }
+    return NULL;
+}
+
 void locks_ahead_key(locks_operation_t *op, const char *key)
 {
-    locks_store_item_t *item = apr_pcalloc(op->pool, sizeof(*item));
-
-    item->key = key;
-    apr_hash_set(op->ahead, key, APR_HASH_KEY_STRING, item);
+    if (locks_ahead_find(op, key) == NULL) {
+        APR_ARRAY_PUSH(op->ahead, locks_store_item_t) =
+            (locks_store_item_t){.key = key, .status = LOCKS_STORE_UNREACHABLE};
+    }
 }
 
 void locks_ahead_slots(locks_operation_t *op, const char *course)
@@ -128,21 +145,10 @@ void locks_ahead_lease(locks_operation_t *op, const char *user)
 
 void locks_ahead_read(locks_operation_t *op)
 {
-    apr_size_t count = apr_hash_count(op->ahead);
-    locks_store_item_t *items = apr_pcalloc(op->pool, count * sizeof(*items));
-    apr_hash_index_t *index;
-    apr_size_t i = 0;
-
-    if (count == 0) {
-        return;
-    }
-    for (index = apr_hash_first(op->pool, op->ahead); index != NULL;
-         index = apr_hash_next(index)) {
-        items[i++] = *(locks_store_item_t *)apr_hash_this_val(index);
-    }
-    op->store->provider->fetch(op->store, items, count, LOCKS_STORE_ORDINARY);
-    for (i = 0; i < count; i++) {
-        apr_hash_set(op->ahead, items[i].key, APR_HASH_KEY_STRING, &items[i]);
+    if (op->ahead->nelts > 0) {
+        op->store->provider->fetch(
+            op->store, (locks_store_item_t *)op->ahead->elts,
+            (apr_size_t)op->ahead->nelts, LOCKS_STORE_ORDINARY);
     }
 }
 
@@ -151,7 +157,7 @@ void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age)
     apr_time_t now = locks_now(op);
 
     if (now - op->asked > age || now < op->asked) {
-        op->ahead = apr_hash_make(op->pool);
+        apr_array_clear(op->ahead);
         op->asked = now;
     }
 }
@@ -159,25 +165,31 @@ void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age)
 /** Takes an item from what was read ahead; 0 if it is not there. */
 static int take_ahead(locks_operation_t *op, locks_store_item_t *item)
 {
-    const locks_store_item_t *ahead =
-        apr_hash_get(op->ahead, item->key, APR_HASH_KEY_STRING);
+    locks_store_item_t *ahead = locks_ahead_find(op, item->key);
 
     if (ahead == NULL) {
         return 0;
     }
-    apr_hash_set(op->ahead, item->key, APR_HASH_KEY_STRING, NULL);
     *item = *ahead;
+    *ahead = *(locks_store_item_t *)apr_array_pop(op->ahead);
     return 1;
 }
 
 void locks_read(locks_operation_t *op, locks_store_item_t *items,
                 apr_size_t count)
 {
-    locks_store_item_t *asked = apr_palloc(op->pool, count * sizeof(*asked));
-    apr_size_t *origin = apr_palloc(op->pool, count * sizeof(*origin));
+    locks_store_item_t *asked;
+    apr_size_t *origin;
     apr_size_t missing = 0;
     apr_size_t i;
 
+    if (op->ahead->nelts == 0) {
+        op->store->provider->fetch(op->store, items, count,
+                                   LOCKS_STORE_ORDINARY);
+        return;
+    }
+    asked = apr_palloc(op->pool, count * sizeof(*asked));
+    origin = apr_palloc(op->pool, count * sizeof(*origin));
     for (i = 0; i < count; i++) {
         if (!take_ahead(op, &items[i])) {
             origin[missing] = i;

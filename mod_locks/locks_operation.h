@@ -93,8 +93,9 @@ typedef struct locks_operation_t {
     /** The pending slot that the operation waits for, and since when. */
     apr_uint64_t pending_id;
     apr_time_t pending_since;
-    /** What was read ahead, by key: locks_store_item_t. */
-    apr_hash_t *ahead;
+    /** What is or was read ahead: locks_store_item_t, each key once. They are
+     *  few, so that looking through them takes less than a hash. */
+    apr_array_header_t *ahead;
 } locks_operation_t;
 
 /** Opens an operation on an open store session. */
@@ -139,6 +140,10 @@ void locks_ahead_slots(locks_operation_t *op, const char *course);
 void locks_ahead_lease(locks_operation_t *op, const char *user);
 /** Makes the round trip, if anything was named. */
 void locks_ahead_read(locks_operation_t *op);
+/** What was named, or read, of a key; NULL if nothing was, or if it has served
+ *  its reader. Good until the next call of this kind. */
+locks_store_item_t *locks_ahead_find(const locks_operation_t *op,
+                                     const char *key);
 /** Forgets what was read ahead if it is older than this: the operation begins
  *  now. */
 void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age);

@@ -115,8 +115,7 @@ apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
     apr_size_t count = 1;
     apr_status_t rv;
 
-    if (user != NULL && apr_hash_get(op->ahead, snapshot->slots_key,
-                                     APR_HASH_KEY_STRING) == NULL) {
+    if (user != NULL && locks_ahead_find(op, snapshot->slots_key) == NULL) {
         items[count++].key =
             locks_lease_key(op->rules->prefix, op->type, user, op->pool);
     }

@@ -365,8 +365,7 @@ void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
  * @{ */
 void locks_inquiry_expect_course(locks_inquiry_t *inquiry);
 void locks_inquiry_expect_access(locks_inquiry_t *inquiry);
-void locks_inquiry_expect_gadget(locks_inquiry_t *inquiry,
-                                 const char *gadget);
+void locks_inquiry_expect_gadget(locks_inquiry_t *inquiry, const char *gadget);
 /** @} */
 
 /** @name Questions

@@ -333,11 +333,11 @@ static const locks_watched_store_t *lock_store(const request_rec *r)
 static int epoch_to_read(const locks_operation_t *op,
                          const locks_watched_store_t *watched)
 {
-    apr_hash_index_t *index = apr_hash_first(op->pool, op->ahead);
-
-    return index == NULL ? -1
-                         : watched->store->provider->place(
-                               watched->store, apr_hash_this_key(index));
+    return op->ahead->nelts == 0
+               ? -1
+               : watched->store->provider->place(
+                     watched->store,
+                     APR_ARRAY_IDX(op->ahead, 0, locks_store_item_t).key);
 }
 
 int locks_monitor_ahead(locks_operation_t *op, const request_rec *r)
@@ -388,8 +388,7 @@ void locks_monitor_judge(const locks_operation_t *op, const request_rec *r,
     if (watched == NULL) {
         return;
     }
-    item = apr_hash_get(op->ahead, watched->epoch_keys[server],
-                        APR_HASH_KEY_STRING);
+    item = locks_ahead_find(op, watched->epoch_keys[server]);
     if (item != NULL) {
         atomic_store(&watched->servers[server]->looked,
                      is_as_known(watched->servers[server], item, op->pool)
