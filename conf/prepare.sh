@@ -167,6 +167,7 @@ remove_products() {
         -o -name .dirstamp -o -name '*.l[ao]' -o -name '*.[ao]' \
         -o -name '*.log' -o -name '*.trs' \
         -o -name mod_locks_assets.h \
+        -o -type f -path '*/bench/*' ! -name '*.*' \
         -o -type f -name 'test_*' ! -name '*.*' \) -prune -exec rm -rf {} +
 }
 
