@@ -28,6 +28,13 @@ has_openidc() {
     [ -e "$(apxs -q LIBEXECDIR)/mod_auth_openidc.so" ]
 }
 
+# Are the counts of tests/bench/instructions.txt for this system?
+has_counts() {
+    # shellcheck source=/dev/null
+    [ "$(. /etc/os-release && say "$ID $VERSION_ID $(uname -m)")" = \
+        "debian 12 x86_64" ]
+}
+
 has_chromium() {
     command -v chromium || command -v chromium-browser
 }
@@ -72,6 +79,7 @@ need python3-jsonschema python3-jsonschema "$python" -c 'import jsonschema'
 need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 need nodejs nodejs command -v node
+need valgrind valgrind-devel test -e /usr/include/valgrind/callgrind.h
 install_missing
 
 for module in "$axe" "$openapi" "$typescript" "$terser"; do
@@ -90,6 +98,15 @@ sh "$root/tests/prometheus/test_rules.sh" || failed="$failed rules"
 say "== make check =="
 make -C "$build/objects" -j "$(getconf _NPROCESSORS_ONLN)" check VERBOSE=1 ||
     failed="$failed make-check"
+
+say "== Instructions =="
+if has_counts; then
+    make -C "$build/objects" bench-instructions \
+        INSTRUCTIONS="$root/tests/bench/instructions.txt" ||
+        failed="$failed instructions"
+else
+    say "Not compared: the counts are those of Debian 12 on x86-64."
+fi
 
 say "== Fuzzing, a little =="
 make -C "$build/objects" fuzz FUZZ_SECONDS=5 || failed="$failed fuzz"
