@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers that are measured: a site with mod_locks, memcached on a
+socket, and a server that has the trivial handler and not mod_locks."""
+
+from contextlib import ExitStack, contextmanager
+
+from harness.httpd import Httpd
+from harness.memcached import Memcached
+from harness.site import Site
+from harness.system import temporary_folder
+
+from . import trivial
+from .people import People
+
+# What a small site loads. Both servers load the same.
+MODULES = ("authz_core", "alias", "env", "dbd", "proxy", "proxy_http", "dav",
+           "dav_fs")
+# As many workers as there are connections in any load, from the start on.
+WORKERS = {
+    "event": """
+    StartServers 2
+    ServerLimit 2
+    ThreadsPerChild 32
+    MinSpareThreads 1
+    MaxSpareThreads 64
+    MaxRequestWorkers 64
+""",
+    "prefork": """
+    StartServers 40
+    MinSpareServers 1
+    MaxSpareServers 64
+    MaxRequestWorkers 64
+""",
+}
+QUIET = """
+LogLevel error
+MaxKeepAliveRequests 0
+KeepAliveTimeout 60
+"""
+# Leases outlive all measuring, and in a list each takes as many digits.
+LOCKS = """
+LocksTTL 24h
+LocksCatalogCache 60s
+DBDMin 1
+DBDKeep 32
+DBDMax 32
+"""
+
+
+class World:
+    """`site` has a memcached of its own; `trivial` and `backend` are the
+    addresses of servers that know only the trivial handler."""
+
+    def __init__(self, site, people, plain, folder, mpm):
+        self.site = site
+        self.people = people
+        self.trivial = plain.address
+        self.folder = folder
+        self.mpm = mpm
+
+    def address(self, vhost=""):
+        return self.site.httpd.addresses[vhost]
+
+
+def _plain_server(folder, mpm, load_trivial):
+    folder.mkdir()
+    folder.chmod(0o755)
+    return Httpd(folder, WORKERS[mpm] + QUIET + load_trivial, mpm=mpm,
+                 modules=MODULES, with_locks=False)
+
+
+@contextmanager
+def running_world(mpm, config="", vhosts=None):
+    """`config` and `vhosts` are for the site's server; "{folder}" is its
+    folder, "{backend}" the URL of the trivial handler's server, "{store}"
+    memcached's socket."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(temporary_folder())
+        load_trivial = trivial.build(folder)
+        store = Memcached(folder, "-M", "-m", 256, "-c", 4096,
+                          path=folder / "store.sock")
+        stack.callback(store.stop)
+        store.start()
+        plain = _plain_server(folder / "plain", mpm, load_trivial)
+        stack.callback(plain.stop)
+        plain.start()
+        host, port = plain.address
+        config = (WORKERS[mpm] + QUIET + LOCKS + config).replace(
+            "{backend}", f"http://{host}:{port}").replace(
+            "{store}", store.address)
+        site = Site(folder, store, address=store.name, config=config,
+                    timeout=None, mpm=mpm, modules=MODULES, vhosts=vhosts)
+        stack.callback(site.httpd.stop)
+        site.httpd.start()
+        yield World(site, People(site), plain, folder, mpm)
+        assert site.httpd.running(), site.httpd.log()
+        site.httpd.check_log()
