@@ -5,13 +5,12 @@
 
 #include "locks_find.h"
 #include "locks_renew.h"
+#include "locks_room.h"
 #include "locks_slot.h"
 #include "locks_write.h"
 
 #include <string.h>
 
-/** How many locks one acquire fences to make room in a course. */
-#define SWEEP_FENCES 3
 /** The part of a lease that may pass between writing a slot and granting. */
 #define GRANT_FRACTION 4
 /** The longest pause before a pending slot is looked at again. */
@@ -33,14 +32,6 @@ typedef struct acquire_t {
     apr_uint64_t inherited;
 } acquire_t;
 
-/** Slots are looked through for dead ones when they are more than half of
- *  what the course may have. */
-static int is_sweep_due(const acquire_t *acquire)
-{
-    return acquire->snapshot->slots.entries->nelts * 2 >
-           acquire->op->rules->max_per_course;
-}
-
 static apr_status_t read_own_lease(const acquire_t *acquire)
 {
     apr_array_header_t *users =
@@ -52,8 +43,7 @@ static apr_status_t read_own_lease(const acquire_t *acquire)
 }
 
 /** Step 1: the slots, the user's lease, and the lease of whoever has the
- *  resource. If a sweep is due, and this does not look like a renewal, which
- *  needs none, all owners' leases travel with them. */
+ *  resource. If a sweep is due all owners' leases travel with them. */
 static apr_status_t read_all(acquire_t *acquire)
 {
     locks_operation_t *op = acquire->op;
@@ -63,7 +53,6 @@ static apr_status_t read_all(acquire_t *acquire)
     apr_array_header_t *resource =
         apr_array_make(op->pool, 1, sizeof(const char *));
     apr_array_header_t *users;
-    const locks_slot_t *slot;
     int required;
 
     acquire->snapshot = snapshot;
@@ -75,24 +64,12 @@ static apr_status_t read_all(acquire_t *acquire)
     APR_ARRAY_PUSH(resource, const char *) = acquire->subject->resource;
     locks_snapshot_add_owners(snapshot, resource, users);
     required = users->nelts;
-    slot = locks_snapshot_slot(snapshot, acquire->subject->resource, 0);
-    if (is_sweep_due(acquire) &&
-        (slot == NULL || strcmp(slot->owner, acquire->user) != 0)) {
+    if (locks_room_is_sweep_due(&(locks_room_t){
+            .op = op, .snapshot = snapshot, .user = acquire->user})) {
         locks_snapshot_add_owners(snapshot, NULL, users);
     }
     return locks_snapshot_read_leases(
         snapshot, users, required, locks_is_stale(op, snapshot->slots.indexed));
-}
-
-/** Reads what a sweep needs and step 1 did not read. What cannot be read now
- *  is counted as if it were live, and stays. */
-static void read_for_sweep(const acquire_t *acquire)
-{
-    apr_array_header_t *users =
-        apr_array_make(acquire->op->pool, 2, sizeof(const char *));
-
-    locks_snapshot_add_owners(acquire->snapshot, NULL, users);
-    locks_snapshot_read_leases(acquire->snapshot, users, 0, 0);
 }
 
 /** Step 3: a slot that is pending or expired is fenced before it is
@@ -243,125 +220,6 @@ static apr_status_t clear_the_way(acquire_t *acquire, locks_lock_t *lock)
                : rv;
 }
 
-/** What a sweep decides of one slot. */
-typedef enum { KEEP_COUNTED, KEEP_UNCOUNTED, DROP } verdict_e;
-
-/** Judges a slot of a course that is more than half full. What is expired or
- *  long pending is fenced and dropped, a few in each acquire. */
-static apr_status_t judge_slot(acquire_t *acquire, const locks_slot_t *slot,
-                               int *fences, verdict_e *verdict)
-{
-    const locks_lease_view_t *view =
-        locks_snapshot_lease(acquire->snapshot, slot->owner);
-    locks_slot_state_e state;
-    apr_status_t rv;
-
-    if (view == NULL) {
-        /* It could not be read, or was fenced in this sweep already, and
-         * whatever else its owner has here is left to the next one. */
-        *verdict = KEEP_COUNTED;
-        return APR_SUCCESS;
-    }
-    *verdict = KEEP_UNCOUNTED;
-    state = locks_slot_state(acquire->op, slot, &view->lease,
-                             acquire->subject->course, locks_now(acquire->op));
-    if (state == LOCKS_SLOT_DEAD) {
-        *verdict = DROP;
-    } else if (state == LOCKS_SLOT_LIVE ||
-               (state == LOCKS_SLOT_PENDING &&
-                locks_slot_is_young(acquire->op, slot))) {
-        *verdict = KEEP_COUNTED;
-    } else if (state != LOCKS_SLOT_GRACE) {
-        if (*fences == 0) {
-            *verdict =
-                state == LOCKS_SLOT_PENDING ? KEEP_COUNTED : KEEP_UNCOUNTED;
-            return APR_SUCCESS;
-        }
-        rv = locks_fence(acquire->op, acquire->snapshot, slot);
-        --*fences;
-        *verdict = DROP;
-        return rv;
-    }
-    return APR_SUCCESS;
-}
-
-/** Is this slot of the user's own past? Needs no more than the own lease,
- *  so it is dropped whenever slots are written. */
-static int is_own_dead(const acquire_t *acquire, const locks_slot_t *slot)
-{
-    return strcmp(slot->owner, acquire->user) == 0 &&
-           locks_slot_state(
-               acquire->op, slot,
-               &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease,
-               acquire->subject->course,
-               locks_now(acquire->op)) == LOCKS_SLOT_DEAD;
-}
-
-/** Does the user hold a live lock in this course? */
-static int holds_here(const acquire_t *acquire)
-{
-    const locks_lease_t *lease =
-        &locks_snapshot_lease(acquire->snapshot, acquire->user)->lease;
-    const locks_slot_t *slot =
-        lease->id == 0 ? NULL
-                       : locks_snapshot_slot(acquire->snapshot, lease->resource,
-                                             lease->id);
-
-    return slot != NULL && strcmp(slot->owner, acquire->user) == 0 &&
-           locks_slot_state(acquire->op, slot, lease, acquire->subject->course,
-                            locks_now(acquire->op)) == LOCKS_SLOT_LIVE;
-}
-
-/**
- * Steps 4 and 5, in memory: leaves out the slot that is replaced and the
- * dead, and counts what stays against what the course may have.
- * @return APR_SUCCESS, LOCKS_EFULL, or what fencing came to
- */
-static apr_status_t sweep(acquire_t *acquire)
-{
-    apr_array_header_t *entries = acquire->snapshot->slots.entries;
-    apr_array_header_t *kept = apr_array_make(
-        acquire->op->pool, entries->nelts + 1, sizeof(locks_slot_t));
-    int due = is_sweep_due(acquire);
-    int fences = SWEEP_FENCES;
-    int others = 0;
-    int i;
-
-    if (due) {
-        read_for_sweep(acquire);
-    }
-    for (i = 0; i < entries->nelts; i++) {
-        const locks_slot_t *slot = &APR_ARRAY_IDX(entries, i, locks_slot_t);
-        int own = strcmp(slot->owner, acquire->user) == 0;
-        verdict_e verdict = KEEP_COUNTED;
-
-        /* Beside a lock that is taken from another window stays what a third
-         * window may be about to grant itself: it was not fenced. */
-        if (strcmp(slot->resource, acquire->subject->resource) == 0 &&
-            (acquire->inherited == 0 || is_own_dead(acquire, slot))) {
-            continue;
-        }
-        if (own) {
-            verdict = is_own_dead(acquire, slot) ? DROP : KEEP_UNCOUNTED;
-        } else if (due) {
-            apr_status_t rv = judge_slot(acquire, slot, &fences, &verdict);
-
-            if (rv != APR_SUCCESS) {
-                return rv;
-            }
-        }
-        if (verdict != DROP) {
-            *(locks_slot_t *)apr_array_push(kept) = *slot;
-        }
-        others += verdict == KEEP_COUNTED;
-    }
-    if (others >= acquire->op->rules->max_per_course && !holds_here(acquire)) {
-        return LOCKS_EFULL;
-    }
-    acquire->snapshot->slots.entries = kept;
-    return APR_SUCCESS;
-}
-
 /** Step 4: an ID larger than every earlier one of this user and of this
  *  course, no smaller than the clock, the course's shard in the low byte.
  *  0 if there is none left. */
@@ -402,9 +260,8 @@ static apr_status_t write_new_slot(acquire_t *acquire, apr_uint64_t id)
         *slot = *earlier;
         slot = earlier;
     }
-    slot->id = id;
-    slot->resource = resource;
-    slot->owner = acquire->user;
+    *slot =
+        (locks_slot_t){.id = id, .resource = resource, .owner = acquire->user};
     slots->last = id;
     return locks_write_slots(acquire->op, acquire->snapshot);
 }
@@ -449,7 +306,11 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
     if (rv != APR_SUCCESS || lock->id != 0) {
         return rv;
     }
-    rv = sweep(acquire);
+    rv = locks_room_make(&(locks_room_t){.op = op,
+                                         .snapshot = acquire->snapshot,
+                                         .subject = acquire->subject,
+                                         .user = acquire->user,
+                                         .inherited = acquire->inherited});
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -41,13 +41,18 @@ static void put_integer(writer_t *writer, apr_uint64_t value, int bytes)
     }
 }
 
+static void put_bytes(writer_t *writer, const char *bytes, apr_size_t length)
+{
+    memcpy(writer->next, bytes, length);
+    writer->next += length;
+}
+
 static void put_string(writer_t *writer, const char *text)
 {
     apr_size_t length = strlen(text);
 
     put_integer(writer, length, LENGTH_SIZE);
-    memcpy(writer->next, text, length);
-    writer->next += length;
+    put_bytes(writer, text, length);
 }
 
 /** Begins a record; size is that of its fields. */
@@ -93,7 +98,22 @@ const char *locks_lease_encode(apr_size_t *length, const locks_lease_t *lease,
 
 static apr_size_t slot_size(const locks_slot_t *slot)
 {
-    return 8 + string_size(slot->resource) + string_size(slot->owner);
+    return slot->bytes != NULL
+               ? slot->length
+               : 8 + string_size(slot->resource) + string_size(slot->owner);
+}
+
+/** Nearly all slots are as they were read. */
+static void put_slot(writer_t *writer, const locks_slot_t *slot)
+{
+    put_integer(writer, slot_size(slot), LENGTH_SIZE);
+    if (slot->bytes != NULL) {
+        put_bytes(writer, slot->bytes, slot->length);
+        return;
+    }
+    put_integer(writer, slot->id, 8);
+    put_string(writer, slot->resource);
+    put_string(writer, slot->owner);
 }
 
 const char *locks_slots_encode(apr_size_t *length, const locks_slots_t *slots,
@@ -102,7 +122,7 @@ const char *locks_slots_encode(apr_size_t *length, const locks_slots_t *slots,
 {
     const locks_slot_t *slot = (const locks_slot_t *)slots->entries->elts;
     const locks_slot_t *end = slot + slots->entries->nelts;
-    apr_size_t size = 3 * 8 + 4;
+    apr_size_t size = 3 * 8 + 4 + 4;
     const locks_slot_t *each;
     writer_t writer;
 
@@ -115,11 +135,9 @@ const char *locks_slots_encode(apr_size_t *length, const locks_slots_t *slots,
     put_integer(&writer, (apr_uint64_t)slots->indexed, 8);
     put_integer(&writer, (apr_uint64_t)slots->entries->nelts, 4);
     for (; slot < end; slot++) {
-        put_integer(&writer, slot_size(slot), LENGTH_SIZE);
-        put_integer(&writer, slot->id, 8);
-        put_string(&writer, slot->resource);
-        put_string(&writer, slot->owner);
+        put_slot(&writer, slot);
     }
+    put_integer(&writer, (apr_uint64_t)slots->settled, 4);
     return finish(&writer, length);
 }
 
@@ -193,10 +211,13 @@ const char *locks_epoch_encode(apr_size_t *length,
 /** A record being read. Once something is wrong it stays wrong, reads give 0
  *  and "", and the whole record is refused at the end. */
 typedef struct reader_t {
+    const unsigned char *start;
     const unsigned char *next;
     const unsigned char *end;
     int wrong;
-    apr_pool_t *pool;
+    /** A copy of all bytes, in which strings are ended where they stand: what
+     *  follows one is a length or nothing, and is not read from here. */
+    char *texts;
 } reader_t;
 
 static apr_uint64_t get_integer(reader_t *reader, int bytes)
@@ -255,8 +276,10 @@ static const char *get_string(reader_t *reader)
 {
     apr_size_t length;
     const char *bytes = get_bytes(reader, &length);
+    char *text = reader->texts + (bytes - (const char *)reader->start);
 
-    return apr_pstrmemdup(reader->pool, bytes, length);
+    text[length] = '\0';
+    return text;
 }
 
 /** Opens an entry that tells its own length; the caller reads its fields
@@ -277,15 +300,14 @@ static void get_entry(reader_t *reader, reader_t *entry)
 /** Reads the header that all records share, into reader and nonce. The kind
  *  is checked by whoever reads the fields. */
 static void get_header(reader_t *reader, kind_e *kind, locks_nonce_t *nonce,
-                       const char *value, apr_size_t length, const char *key,
-                       apr_pool_t *pool)
+                       const char *value, apr_size_t length, const char *key)
 {
     apr_size_t key_length;
     const char *own_key;
 
-    reader->next = (const unsigned char *)value;
+    reader->start = reader->next = (const unsigned char *)value;
     reader->end = reader->next + length;
-    reader->pool = pool;
+    reader->texts = NULL;
     reader->wrong = 0;
     if (get_integer(reader, 1) != MAGIC) {
         reader->wrong = 1;
@@ -308,7 +330,8 @@ static void open_record(reader_t *reader, kind_e expected, const char *value,
     locks_nonce_t nonce;
     kind_e kind;
 
-    get_header(reader, &kind, &nonce, value, length, key, pool);
+    get_header(reader, &kind, &nonce, value, length, key);
+    reader->texts = apr_pstrmemdup(pool, value, length);
     if (kind != expected) {
         reader->wrong = 1;
     }
@@ -320,7 +343,7 @@ apr_status_t locks_record_nonce(locks_nonce_t *nonce, const char *value,
     reader_t reader;
     kind_e kind;
 
-    get_header(&reader, &kind, nonce, value, length, key, NULL);
+    get_header(&reader, &kind, nonce, value, length, key);
     return reader.wrong ? APR_EINVAL : APR_SUCCESS;
 }
 
@@ -362,6 +385,7 @@ apr_status_t locks_slots_decode(locks_slots_t *slots, const char *value,
                                 apr_pool_t *pool)
 {
     apr_uint64_t count;
+    apr_uint64_t settled;
     reader_t reader;
 
     open_record(&reader, KIND_SLOTS, value, length, key, pool);
@@ -376,6 +400,8 @@ apr_status_t locks_slots_decode(locks_slots_t *slots, const char *value,
         reader_t entry;
 
         get_entry(&reader, &entry);
+        slot->bytes = (const char *)entry.next;
+        slot->length = (apr_size_t)(entry.end - entry.next);
         slot->id = get_id(&entry);
         slot->resource = get_string(&entry);
         slot->owner = get_string(&entry);
@@ -384,6 +410,9 @@ apr_status_t locks_slots_decode(locks_slots_t *slots, const char *value,
             reader.wrong = 1;
         }
     }
+    /* Records of earlier versions end here. */
+    settled = reader.next < reader.end ? get_integer(&reader, 4) : 0;
+    slots->settled = (int)(settled & APR_INT32_MAX);
     return reader.wrong ? APR_EINVAL : APR_SUCCESS;
 }
 

@@ -67,6 +67,10 @@ typedef struct locks_slot_t {
     apr_uint64_t id;
     const char *resource;
     const char *owner;
+    /** The bytes that it was read from, which are written again as they are;
+     *  NULL for a new one. */
+    const char *bytes;
+    apr_size_t length;
 } locks_slot_t;
 
 /** A course's slots. */
@@ -77,6 +81,9 @@ typedef struct locks_slots_t {
      *  0 for never. */
     apr_time_t written;
     apr_time_t indexed;
+    /** How many slots the last sweep kept that nobody can drop; 0 if none was
+     *  made, or if it left some to the next one. */
+    int settled;
     /** Of locks_slot_t. */
     apr_array_header_t *entries;
 } locks_slots_t;
@@ -164,7 +171,7 @@ const char *locks_epoch_encode(apr_size_t *length,
 /** @name Decoding
  * Returns APR_EINVAL for bytes that are no such record under this key: what
  * a record says is believed only if all of it can be. Strings are copied to
- * pool.
+ * pool; slots also keep the bytes that they were read from, where they are.
  * @{ */
 apr_status_t locks_lease_decode(locks_lease_t *lease, const char *value,
                                 apr_size_t length, const char *key,

@@ -59,7 +59,7 @@ static void try_slots(const char *value, size_t size, apr_pool_t *pool)
     MUST(locks_slots_decode(&again, copy, length, SLOTS_KEY, pool) ==
          APR_SUCCESS);
     MUST(again.last == slots.last && again.written == slots.written);
-    MUST(again.indexed == slots.indexed);
+    MUST(again.indexed == slots.indexed && again.settled == slots.settled);
     MUST(again.entries->nelts == slots.entries->nelts);
     for (i = 0; i < slots.entries->nelts; i++) {
         const locks_slot_t *one =

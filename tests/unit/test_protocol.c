@@ -236,10 +236,20 @@ START_TEST(what_expired_makes_room)
 }
 END_TEST
 
-START_TEST(slots_do_not_grow_with_what_is_past)
+static int slots_length(void)
 {
     const char *value;
     apr_size_t length;
+
+    ck_assert_int_eq(memory_store_peek(world->store,
+                                       "t:slots:gadget:" WORLD_COURSE, &value,
+                                       &length),
+                     APR_SUCCESS);
+    return (int)length;
+}
+
+START_TEST(slots_do_not_grow_with_what_is_past)
+{
     int i;
 
     world->rules.max_per_course = 10;
@@ -250,11 +260,7 @@ START_TEST(slots_do_not_grow_with_what_is_past)
             world_release(world, apr_itoa(pool, i), world->lock.id),
             APR_SUCCESS);
     }
-    ck_assert_int_eq(memory_store_peek(world->store,
-                                       "t:slots:gadget:" WORLD_COURSE, &value,
-                                       &length),
-                     APR_SUCCESS);
-    ck_assert_uint_lt(length, 100 + 10 * 25);
+    ck_assert_int_lt(slots_length(), 100 + 10 * 25);
 }
 END_TEST
 
@@ -431,9 +437,70 @@ START_TEST(a_lease_that_only_a_sweep_wants_refuses_nobody)
     memory_store_hook(world->store, NULL, hide_u1, NULL);
     ck_assert_int_eq(take("u3", "g3"), APR_SUCCESS);
     ck_assert_int_eq(take("u4", "g4"), APR_SUCCESS);
-    ck_assert_int_eq(take("u5", "g5"), LOCKS_EFULL);
+    ck_assert_int_eq(take("u5", "g5"), LOCKS_EUNAVAILABLE);
     ck_assert_int_eq(take("u4", "g1"), LOCKS_EUNAVAILABLE);
     ck_assert_str_eq(course_list(), "?");
+}
+END_TEST
+
+/** Counts the leases that are fetched. */
+static void count_leases(void *baton, const memory_store_operation_t *operation)
+{
+    int *count = baton;
+    apr_size_t i;
+
+    for (i = 0; operation->kind == MEMORY_STORE_FETCH && i < operation->count;
+         i++) {
+        *count += strstr(operation->items[i].key, "lease:") != NULL;
+    }
+}
+
+static void take_many(int from, int to)
+{
+    int i;
+
+    for (i = from; i < to; i++) {
+        ck_assert_int_eq(take(apr_itoa(pool, i), apr_itoa(pool, i)),
+                         APR_SUCCESS);
+    }
+}
+
+START_TEST(a_sweep_that_found_nothing_is_not_made_again_at_once)
+{
+    int count = 0;
+
+    world->rules.max_per_course = 20;
+    take_many(0, 12);
+    memory_store_hook(world->store, NULL, count_leases, &count);
+    take_many(12, 13);
+    ck_assert_int_le(count, 2);
+    /* More than half of the room that was left is used up. */
+    take_many(13, 18);
+    ck_assert_int_ge(count, 16);
+}
+END_TEST
+
+START_TEST(a_sweep_that_left_work_is_made_again_at_once)
+{
+    world->rules.max_per_course = 20;
+    take_many(0, 18);
+    world_pass(world, WORLD_TTL);
+    take_many(20, 27);
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_int_lt(slots_length(), 100 + 10 * 25);
+}
+END_TEST
+
+START_TEST(who_has_a_slot_already_needs_no_sweep)
+{
+    int count = 0;
+
+    world->rules.max_per_course = 10;
+    take_many(0, 10);
+    memory_store_hook(world->store, NULL, count_leases, &count);
+    ck_assert_int_eq(take("3", "g3"), APR_SUCCESS);
+    ck_assert_int_eq(take("3", "g4"), APR_SUCCESS);
+    ck_assert_int_le(count, 4);
 }
 END_TEST
 
@@ -515,6 +582,9 @@ int main(void)
     tcase_add_test(tests, a_torn_list_is_read_again);
     tcase_add_test(tests, one_resource_can_be_looked_at);
     tcase_add_test(tests, a_lease_that_only_a_sweep_wants_refuses_nobody);
+    tcase_add_test(tests, a_sweep_that_found_nothing_is_not_made_again_at_once);
+    tcase_add_test(tests, a_sweep_that_left_work_is_made_again_at_once);
+    tcase_add_test(tests, who_has_a_slot_already_needs_no_sweep);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
     return unit_run(suite);

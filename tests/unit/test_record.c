@@ -36,7 +36,8 @@ static const locks_lease_t a_lease = {.id = 500,
 
 static locks_slots_t some_slots(void)
 {
-    locks_slots_t slots = {.last = LOCKS_ID_MAX, .written = 5, .indexed = 6};
+    locks_slots_t slots = {
+        .last = LOCKS_ID_MAX, .written = 5, .indexed = 6, .settled = 7};
     locks_slot_t *slot;
 
     slots.entries = apr_array_make(pool, 2, sizeof(*slot));
@@ -94,6 +95,7 @@ START_TEST(slots_survive_the_store)
     ck_assert_uint_eq(back.last, LOCKS_ID_MAX);
     ck_assert_int_eq(back.written, 5);
     ck_assert_int_eq(back.indexed, 6);
+    ck_assert_int_eq(back.settled, 7);
     ck_assert_int_eq(back.entries->nelts, 2);
     slot = &APR_ARRAY_IDX(back.entries, 1, locks_slot_t);
     ck_assert_uint_eq(slot->id, LOCKS_ID_MAX);
@@ -244,8 +246,10 @@ START_TEST(no_cut_record_is_believed)
     apr_size_t cut;
 
     for (cut = 0; cut < length; cut++) {
-        if (_i == 0 && cut == length - strlen("..tab 1")) {
-            /* So far they went before windows were told apart. */
+        if ((_i == 0 && cut == length - strlen("..tab 1")) ||
+            (_i == 1 && cut == length - 4)) {
+            /* So far they went before windows were told apart, and before
+             * sweeps were noted. */
             continue;
         }
         /* A copy of its own lets memory checkers see a read past the end. */
@@ -267,6 +271,48 @@ START_TEST(a_lease_of_an_earlier_version_names_no_window)
                      APR_SUCCESS);
     ck_assert_str_eq(decoded.client, "");
     ck_assert_str_eq(decoded.owner, "42");
+}
+END_TEST
+
+START_TEST(slots_of_an_earlier_version_are_not_settled)
+{
+    locks_slots_t decoded;
+    apr_size_t length;
+    const char *value = encode_kind(1, &length);
+
+    ck_assert_int_eq(locks_slots_decode(&decoded, value, length - 4, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_int_eq(decoded.settled, 0);
+    ck_assert_int_eq(decoded.entries->nelts, 2);
+}
+END_TEST
+
+/* A host of this version writes what one of a later version has to say of a
+ * slot that it does not touch. */
+START_TEST(slots_are_written_again_as_they_were_read)
+{
+    static const char later[] = "\0\0aaaaaaaa\0\1g\0\1ozz";
+    const apr_size_t before = 3 + 8 + 2 + strlen(KEY) + 3 * 8;
+    locks_slots_t slots = some_slots();
+    apr_size_t length;
+    const char *value;
+    char *longer;
+
+    slots.entries->nelts = 0;
+    value = locks_slots_encode(&length, &slots, KEY, NONCE, pool);
+    longer = apr_pcalloc(pool, length + sizeof(later));
+    memcpy(longer, value, before + 4);
+    longer[before + 3] = 1;
+    memcpy(longer + before + 4, later, sizeof(later) - 1);
+    longer[before + 4 + 1] = (char)(sizeof(later) - 1 - 2);
+    memcpy(longer + before + 4 + sizeof(later) - 1, value + before + 4, 4);
+    length += sizeof(later) - 1;
+    ck_assert_int_eq(locks_slots_decode(&slots, longer, length, KEY, pool),
+                     APR_SUCCESS);
+    ck_assert_int_eq(slots.entries->nelts, 1);
+    ck_assert_str_eq(APR_ARRAY_IDX(slots.entries, 0, locks_slot_t).owner, "o");
+    value = locks_slots_encode(&length, &slots, KEY, NONCE, pool);
+    ck_assert_mem_eq(value, longer, length);
 }
 END_TEST
 
@@ -396,6 +442,8 @@ int main(void)
     tcase_add_test(tests, an_epoch_survives_the_store);
     tcase_add_test(tests, an_epoch_without_a_number_is_refused);
     tcase_add_loop_test(tests, no_cut_record_is_believed, 0, KINDS);
+    tcase_add_test(tests, slots_of_an_earlier_version_are_not_settled);
+    tcase_add_test(tests, slots_are_written_again_as_they_were_read);
     tcase_add_loop_test(tests, fields_to_come_are_passed_over, 0, KINDS);
     tcase_add_loop_test(tests, another_kind_version_or_key_is_refused, 0,
                         KINDS);
