@@ -95,16 +95,27 @@ locks_snapshot_t *locks_snapshot_open(locks_operation_t *op, const char *course)
     return snapshot;
 }
 
-static apr_status_t add_lease(locks_snapshot_t *snapshot,
-                              const locks_store_item_t *item, const char *user)
+/** Takes a lease that was read into its view; without it there is no view. */
+static apr_status_t take_lease(locks_snapshot_t *snapshot,
+                               locks_lease_view_t *view,
+                               const locks_store_item_t *item, const char *user)
 {
-    locks_lease_view_t *view = apr_palloc(snapshot->op->pool, sizeof(*view));
     apr_status_t rv = locks_lease_view(snapshot->op, view, item, user);
 
-    if (rv == APR_SUCCESS) {
-        apr_hash_set(snapshot->leases, user, APR_HASH_KEY_STRING, view);
+    if (rv != APR_SUCCESS) {
+        locks_snapshot_forget(snapshot, user);
     }
     return rv;
+}
+
+/** Makes a place for the view of a user's lease, which is to be read. */
+static void expect_lease(locks_snapshot_t *snapshot, locks_lease_view_t *view,
+                         locks_store_item_t *item, const char *user)
+{
+    const locks_operation_t *op = snapshot->op;
+
+    apr_hash_set(snapshot->leases, user, APR_HASH_KEY_STRING, view);
+    item->key = locks_lease_key(op->rules->prefix, op->type, user, op->pool);
 }
 
 apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
@@ -112,18 +123,18 @@ apr_status_t locks_snapshot_read_slots(locks_snapshot_t *snapshot,
 {
     locks_operation_t *op = snapshot->op;
     locks_store_item_t items[2] = {{.key = snapshot->slots_key}};
-    apr_size_t count = 1;
+    locks_lease_view_t *view = NULL;
     apr_status_t rv;
 
     if (user != NULL && locks_ahead_find(op, snapshot->slots_key) == NULL) {
-        items[count++].key =
-            locks_lease_key(op->rules->prefix, op->type, user, op->pool);
+        view = apr_palloc(op->pool, sizeof(*view));
+        expect_lease(snapshot, view, &items[1], user);
     }
-    locks_read(op, items, count);
+    locks_read(op, items, view != NULL ? 2 : 1);
     rv = locks_slots_view(op, &snapshot->slots, &snapshot->slots_version,
                           &items[0]);
-    if (rv == APR_SUCCESS && count == 2) {
-        rv = add_lease(snapshot, &items[1], user);
+    if (rv == APR_SUCCESS && view != NULL) {
+        rv = take_lease(snapshot, view, &items[1], user);
     }
     return rv;
 }
@@ -144,48 +155,82 @@ static apr_status_t read_index_to_write(locks_snapshot_t *snapshot,
     return rv;
 }
 
+/** Leases that are read together. */
+typedef struct batch_t {
+    /** Room for one item more than users. */
+    locks_store_item_t *items;
+    locks_lease_view_t *views;
+    const char **users;
+    apr_size_t count;
+    /** How many of the first of them have to be read. */
+    apr_size_t needed;
+} batch_t;
+
+/** Expects the leases that are not there yet, each once. */
+static void fill_batch(batch_t *batch, locks_snapshot_t *snapshot,
+                       const apr_array_header_t *users, int required)
+{
+    apr_pool_t *pool = snapshot->op->pool;
+    apr_size_t room = (apr_size_t)users->nelts + 1;
+    int i;
+
+    batch->items = apr_pcalloc(pool, room * sizeof(*batch->items));
+    batch->views = apr_palloc(pool, room * sizeof(*batch->views));
+    batch->users = apr_palloc(pool, room * sizeof(*batch->users));
+    batch->count = batch->needed = 0;
+    for (i = 0; i < users->nelts; i++) {
+        const char *user = APR_ARRAY_IDX(users, i, const char *);
+
+        if (locks_snapshot_lease(snapshot, user) == NULL) {
+            batch->users[batch->count] = user;
+            expect_lease(snapshot, &batch->views[batch->count],
+                         &batch->items[batch->count], user);
+            batch->count++;
+            batch->needed += i < required;
+        }
+    }
+}
+
+/** Takes what was read. */
+static apr_status_t take_batch(batch_t *batch, locks_snapshot_t *snapshot)
+{
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t i;
+
+    for (i = 0; i < batch->count && rv == APR_SUCCESS; i++) {
+        rv = take_lease(snapshot, &batch->views[i], &batch->items[i],
+                        batch->users[i]);
+        if (i >= batch->needed) {
+            rv = APR_SUCCESS;
+        }
+    }
+    for (; i < batch->count; i++) {
+        locks_snapshot_forget(snapshot, batch->users[i]);
+    }
+    return rv;
+}
+
 apr_status_t locks_snapshot_read_leases(locks_snapshot_t *snapshot,
                                         const apr_array_header_t *users,
                                         int required, int with_index)
 {
     locks_operation_t *op = snapshot->op;
-    apr_size_t room = (apr_size_t)users->nelts + 1;
-    locks_store_item_t *items = apr_pcalloc(op->pool, room * sizeof(*items));
-    const char **asked = apr_palloc(op->pool, room * sizeof(*asked));
-    apr_hash_t *known = apr_hash_copy(op->pool, snapshot->leases);
-    apr_status_t rv = APR_SUCCESS;
-    apr_size_t leases = 0;
-    apr_size_t needed = 0;
-    apr_size_t i;
+    batch_t batch;
+    apr_status_t rv;
 
-    for (i = 0; i < (apr_size_t)users->nelts; i++) {
-        const char *user = APR_ARRAY_IDX(users, i, const char *);
-
-        if (apr_hash_get(known, user, APR_HASH_KEY_STRING) == NULL) {
-            apr_hash_set(known, user, APR_HASH_KEY_STRING, user);
-            asked[leases] = user;
-            needed += i < (apr_size_t)required;
-            items[leases++].key =
-                locks_lease_key(op->rules->prefix, op->type, user, op->pool);
-        }
-    }
+    fill_batch(&batch, snapshot, users, required);
     if (with_index) {
         snapshot->index_key =
             locks_index_key(op->rules->prefix, op->type,
                             locks_course_shard(snapshot->course), op->pool);
-        items[leases].key = snapshot->index_key;
+        batch.items[batch.count].key = snapshot->index_key;
     }
-    if (leases > 0 || with_index) {
-        locks_read(op, items, leases + (with_index ? 1 : 0));
+    if (batch.count > 0 || with_index) {
+        locks_read(op, batch.items, batch.count + (with_index ? 1 : 0));
     }
-    for (i = 0; i < leases && rv == APR_SUCCESS; i++) {
-        rv = add_lease(snapshot, &items[i], asked[i]);
-        if (i >= needed) {
-            rv = APR_SUCCESS;
-        }
-    }
+    rv = take_batch(&batch, snapshot);
     if (rv == APR_SUCCESS && with_index) {
-        rv = read_index_to_write(snapshot, &items[leases]);
+        rv = read_index_to_write(snapshot, &batch.items[batch.count]);
     }
     return rv;
 }
