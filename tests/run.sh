@@ -80,6 +80,7 @@ need npm npm command -v npm
 need "clang libclang-rt-14-dev" "clang compiler-rt" has_libfuzzer
 need nodejs nodejs command -v node
 need valgrind valgrind-devel test -e /usr/include/valgrind/callgrind.h
+need wrk wrk command -v wrk
 install_missing
 
 for module in "$axe" "$openapi" "$typescript" "$terser"; do

@@ -6,11 +6,17 @@ import json
 import sys
 from pathlib import Path
 
+from harness.system import ROOT
+
 from . import catalogue, chart, machine, table
 from .rounds import measure_figure, measure_refusals
 from .wrk import WrongAnswer
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+README = ROOT / "README.md"
+# Between these lines the README shows the tables.
+BEGIN = "<!-- What follows is written by tests/bench/run.sh -->\n"
+END = "<!-- What precedes is written by tests/bench/run.sh -->\n"
 REQUESTS = 100_000
 
 
@@ -46,6 +52,15 @@ def write(results, folder):
     (folder / "chart.svg").write_text(chart.draw(results))
 
 
+def show(results, readme=README):
+    """Puts the tables where the README has those of the last time."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert end, f"{readme} has no place for the tables"
+    readme.write_text(f"{before}{BEGIN}\n{table.tables(results)}\n\n"
+                      f"{END}{after}")
+
+
 def _options(arguments):
     parser = argparse.ArgumentParser(
         prog="sh tests/bench/run.sh", description="Measures mod_locks beside"
@@ -62,8 +77,9 @@ def _options(arguments):
                         help="one figure, as often as wished, of: "
                         + ", ".join(catalogue.NAMES))
     parser.add_argument("--output", type=Path, metavar="FOLDER",
-                        help="where the results go; tests/bench/results if"
-                        " all figures are measured, otherwise nowhere")
+                        help="where the results go; if nothing is said and"
+                        " all figures are measured, tests/bench/results and"
+                        " README.md, otherwise nowhere")
     return parser.parse_args(arguments)
 
 
@@ -81,6 +97,7 @@ def main(arguments):
     folder = options.output
     if folder is None and not options.only and not options.smoke:
         folder = RESULTS
+        show(results)
     if folder is not None:
         write(results, folder)
     print(table.page(results))

@@ -39,6 +39,16 @@ def measure_figure(figure, world, rounds, seconds, warm_up=True, say=print):
 COUNTED = ("requests", "granted", "refused_locked", "refused_otherwise")
 
 
+def _kinds(total):
+    """How often each status, or loss of an answer, was the refusal."""
+    kinds = {name.removeprefix("status_"): number
+             for name, number in total.items() if name.startswith("status_")}
+    lost = {f"no answer ({name.removeprefix('lost_')})": number
+            for name, number in total.items()
+            if name.startswith("lost_") and number}
+    return kinds | lost, sum(lost.values())
+
+
 def measure_refusals(refusals, world, requests, seconds, say=print):
     """Runs the load until so many requests are answered."""
     side = refusals.side(world)
@@ -46,13 +56,13 @@ def measure_refusals(refusals, world, requests, seconds, say=print):
     while total.get("requests", 0) < requests:
         for name, number in side.run(seconds).items():
             total[name] = total.get(name, 0) + int(number)
+    kinds, lost = _kinds(total)
     counted = {name: total.get(name, 0) for name in COUNTED}
-    statuses = {name.removeprefix("status_"): number
-                for name, number in total.items()
-                if name.startswith("status_")}
+    counted["requests"] += lost
+    counted["refused_otherwise"] += lost
     row = {"name": refusals.name, "title": refusals.title, **counted,
-           "statuses": statuses, "target": refusals.target,
+           "kinds": kinds, "target": refusals.target,
            "met": None if refusals.target is None
            else counted["refused_otherwise"] <= refusals.target}
-    say(f"{refusals.name}: {counted} {statuses}")
+    say(f"{refusals.name}: {counted} {kinds}")
     return row

@@ -28,8 +28,8 @@ def target(row):
     return f"{sign} {row['target']:g}{limit}"
 
 
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
+def rows(header, lines):
+    lines = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -38,46 +38,52 @@ def _side(row, name, unit):
     return f"{side['title']}: {with_spread(side, number)} {unit}"
 
 
-def figures(rows):
-    return _table(
+def figures(results):
+    return rows(
         ["figure", "ours", "beside it", "ratio", "target", ""],
         [[f"`{row['name']}`", _side(row, "ours", row["unit"]),
           _side(row, "other", row["unit"]),
           with_spread(row["ratio"], ratio), target(row),
-          VERDICTS[row["met"]]] for row in rows])
+          VERDICTS[row["met"]]] for row in results])
 
 
 def _refused(row):
     refused = row["refused_otherwise"]
     if not refused:
         return "0"
-    kinds = ", ".join(f"{count:,} of {status}" for status, count
-                      in sorted(row["statuses"].items()))
-    return f"{refused:,} ({refused / row['requests']:.3%}: {kinds})"
+    kinds = ", ".join(f"{kind}: {count:,}" for kind, count
+                      in sorted(row["kinds"].items()))
+    return f"{refused:,} ({refused / row['requests']:.3%}; {kinds})"
 
 
-def refusals(rows):
-    return _table(
+def refusals(results):
+    return rows(
         ["figure", "what", "requests", "granted", "refused for a lock",
          "refused otherwise", "target", ""],
         [[f"`{row['name']}`", row["title"], f"{row['requests']:,}",
           f"{row['granted']:,}", f"{row['refused_locked']:,}",
           _refused(row), "" if row["target"] is None else str(row["target"]),
-          VERDICTS[row["met"]]] for row in rows])
+          VERDICTS[row["met"]]] for row in results])
 
 
 def facts(values):
     return "\n".join(f"- {name}: {value}" for name, value in values.items())
 
 
+def tables(results):
+    """What the README shows."""
+    settings, here = results["settings"], results["machine"]
+    return "\n\n".join([
+        f"Medians of {settings['rounds']} rounds of {settings['seconds']} s"
+        " (least to most); each round has a ratio of its own."
+        f" {here['CPU']}, {here['cores']} cores, {here['system']};"
+        f" mod_locks at {results['versions']['mod_locks']}.",
+        figures(results["figures"]), refusals(results["refusals"])])
+
+
 def page(results):
     """The whole of table.md."""
-    settings = results["settings"]
-    parts = [
-        "<!-- Written by tests/bench/run.sh -->",
-        f"Medians of {settings['rounds']} rounds of {settings['seconds']} s"
-        " (least to most); each round has a ratio of its own.",
-        figures(results["figures"]), refusals(results["refusals"]),
+    return "\n\n".join([
+        "<!-- Written by tests/bench/run.sh -->", tables(results),
         "Machine:", facts(results["machine"]),
-        "Versions:", facts(results["versions"])]
-    return "\n\n".join(parts) + "\n"
+        "Versions:", facts(results["versions"])]) + "\n"

@@ -37,8 +37,10 @@ LogLevel error
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 """
-# Leases outlive all measuring, and in a list each takes as many digits.
+# Leases outlive all measuring, and in a list each takes as many digits. The
+# store may take long: what else the machine does must not end a run.
 LOCKS = """
+LocksStoreTimeout 1s
 LocksTTL 24h
 LocksCatalogCache 60s
 DBDMin 1

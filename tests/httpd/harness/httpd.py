@@ -119,6 +119,10 @@ class Httpd:
         return self.addresses[""]
 
     @property
+    def pid(self):
+        return self._process.pid
+
+    @property
     def _config_path(self):
         return self.folder / "httpd.conf"
 

@@ -112,6 +112,10 @@ class Memcached:
         host, port = self.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def start(self):
         where = (["-s", self.address, "-a", "0777"]
                  if isinstance(self.address, str)
