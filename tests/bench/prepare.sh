@@ -5,6 +5,7 @@
 # module's build, and the start of what is written in Python. To be sourced,
 # with $root set to the source tree.
 
+: "${root:?}"
 # shellcheck source=conf/prepare.sh
 . "$root/conf/prepare.sh"
 
@@ -45,6 +46,8 @@ need_peers() {
 
 # bench_main MODULE ARGUMENT...: builds, and runs a program of this folder.
 bench_main() {
+    module=bench.$1
+    shift
     say "== Build =="
     build_module "$build" >"$root/.build/bench.log" 2>&1 ||
         die "the build failed; see $root/.build/bench.log"
@@ -52,5 +55,5 @@ bench_main() {
     PYTHONPATH=$root/tests/bench:$root/tests/httpd
     PYTHONDONTWRITEBYTECODE=1
     export LOCKS_MODULE PYTHONPATH PYTHONDONTWRITEBYTECODE
-    exec "$python" -m "bench.$@"
+    exec "$python" -m "$module" "$@"
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.httpd import module_folder
 
 from . import wrk
-from .against_trivial import cycle, own_courses
+from .against_trivial import own_courses
 from .figure import Figure, Refusals
 from .side import DavSide, EtcdSide, Side
 from .wrk import Load

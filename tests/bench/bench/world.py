@@ -15,15 +15,17 @@ from .people import People
 # What a small site loads. Both servers load the same.
 MODULES = ("authz_core", "alias", "env", "dbd", "proxy", "proxy_http", "dav",
            "dav_fs")
-# As many workers as there are connections in any load, from the start on.
+# From the start on, more workers than there are connections in any load, and
+# in each child: the event MPM closes kept connections when all threads of a
+# child are busy, just when the next request may be on its way.
 WORKERS = {
     "event": """
     StartServers 2
     ServerLimit 2
-    ThreadsPerChild 32
+    ThreadsPerChild 48
     MinSpareThreads 1
-    MaxSpareThreads 64
-    MaxRequestWorkers 64
+    MaxSpareThreads 96
+    MaxRequestWorkers 96
 """,
     "prefork": """
     StartServers 40
