@@ -61,6 +61,10 @@ def _per_lock(count):
     return lambda counted: 1e6 / wrk.requests_per_second(counted) / count
 
 
+def _processor_per_lock(count):
+    return lambda counted: wrk.processor_per_request(counted) / count
+
+
 def _two_courses(world):
     """One with many locks, one with few."""
     return (world.people.course_with_locks("manylocks", MANY, "wide"),
@@ -70,7 +74,8 @@ def _two_courses(world):
 def _get_many(world):
     def lists(name, count):
         people = world.people.users(f"reader-{name}", name)
-        return listing(world, name, count, people, value=_per_lock(count))
+        return listing(world, name, count, people, value=_per_lock(count),
+                       cost=_processor_per_lock(count))
 
     many, few = _two_courses(world)
     return lists(many, MANY), lists(few, FEW)

@@ -50,7 +50,7 @@ def _dav(world, script_options, **load):
     folder.mkdir(exist_ok=True)
     load = Load("dav", world.address(), script_options, **load)
     return DavSide("mod_dav LOCK + UNLOCK", load, wrk.cycles_per_second,
-                   folder=folder)
+                   wrk.processor_per_cycle, folder)
 
 
 def _dav_one(world):
@@ -65,7 +65,7 @@ def _dav_many(world):
 def _etcd(world):
     return (own_courses(world, "single"),
             EtcdSide("etcd: grant + lock + unlock", Load("etcd", None),
-                     wrk.cycles_per_second))
+                     wrk.cycles_per_second, wrk.processor_per_cycle))
 
 
 # ---- Many users on one course ----

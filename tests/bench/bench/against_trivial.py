@@ -35,13 +35,12 @@ def trivial(world, people, path="/locks", threads=CONNECTIONS, **headers):
 
 # ---- Lists ----
 
-def listing(world, name, count, people, vhost="",
-            value=wrk.requests_per_second):
+def listing(world, name, count, people, vhost="", **values):
     """Lists of a course with so many locks, by users who may see it."""
     length = len(world.people.list_of(name, count).body)
     return Side(f"GET, {count:,} locks",
                 same(world.address(vhost), LISTING + name, people, length,
-                     '[{"id": "', "}]"), value)
+                     '[{"id": "', "}]"), **values)
 
 
 def _get(world, vhost=""):
@@ -75,7 +74,7 @@ def cycle(world, role, course, gadget, vhost="", base="/locks",
     options = {**people, "path": base, "course": course, "gadget": gadget,
                "owner": people["header:SID"]}
     return Side(title, Load("cycle", world.address(vhost), options, **load),
-                value)
+                value, wrk.processor_per_cycle)
 
 
 def own_courses(world, role, vhost="", **load):

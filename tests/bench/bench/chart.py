@@ -10,13 +10,14 @@ from xml.sax.saxutils import escape
 
 from .table import ratio, target
 
-WIDTH, LABELS, RIGHT = 860, 300, 130
+WIDTH, LABELS, RIGHT = 820, 190, 130
 TOP, STEP, BAR, BOTTOM = 62, 34, 14, 40
 # The axis: from a quarter of the target to as far as is needed.
 LEAST = 0.25
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #24292f; }
   .title { font-size: 16px; font-weight: 600; }
+  .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
   .small { font-size: 11px; fill: #57606a; }
   .grid { stroke: #d8dee4; }
   .target { stroke: #24292f; stroke-width: 2; }
@@ -26,6 +27,7 @@ STYLE = """
   .paper { fill: #ffffff; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; } .small { fill: #9da7b3; }
+    .value { stroke: #0d1117; }
     .grid { stroke: #30363d; } .target, .spread { stroke: #e6edf3; }
     .limit { stroke: #c297ff; }
     .met { fill: #2ea043; } .missed { fill: #db6d28; }
@@ -92,8 +94,10 @@ def _row(axis, row, y):
     if row["limit"] is not None:
         x = axis.x(_share(row, row["limit"]))
         yield _line("limit", x, y - 4, x, y + BAR + 4)
-    yield _text(max(end, spread[1]) + 8, middle + 5,
-                ratio(row["ratio"]["median"]))
+    said = ratio(row["ratio"]["median"])
+    if _share(row, row["ratio"]["median"]) < LEAST:
+        said += ", left of all this"
+    yield _text(max(end, spread[1]) + 8, middle + 5, said, "value")
 
 
 def draw(results):

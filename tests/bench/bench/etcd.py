@@ -19,7 +19,7 @@ def _healthy(url):
 
 @contextmanager
 def running_etcd():
-    """Its address for clients."""
+    """Its address for clients, and its process."""
     with temporary_folder() as folder:
         address = ("127.0.0.1", free_port())
         clients = f"http://127.0.0.1:{address[1]}"
@@ -36,6 +36,6 @@ def running_etcd():
             folder / "etcd.log")
         try:
             eventually(lambda: _healthy(clients), 30)
-            yield address
+            yield address, process.pid
         finally:
             process.end()

@@ -12,13 +12,17 @@ from .wrk import CONNECTIONS, Load
 
 @dataclass(frozen=True)
 class Side:
+    """`value` makes the figure of what was counted, `cost` the servers'
+    processor time for each thing that was done."""
+
     title: str
     load: Load
     value: Callable = wrk.requests_per_second
+    cost: Callable = wrk.processor_per_request
 
-    def run(self, seconds):
-        """What was counted, by name."""
-        return wrk.measure(self.load, seconds)
+    def run(self, seconds, processes=()):
+        """What was counted, by name. `processes` are the servers'."""
+        return wrk.measure(self.load, seconds, processes)
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,10 @@ class EtcdSide(Side):
     """Each run has an etcd of its own: leases are not revoked, and those of
     one run must not burden the next."""
 
-    def run(self, seconds):
-        with running_etcd() as address:
-            return wrk.measure(replace(self.load, address=address), seconds)
+    def run(self, seconds, processes=()):
+        with running_etcd() as (address, pid):
+            return wrk.measure(replace(self.load, address=address), seconds,
+                               [*processes, pid])
 
 
 _runs = itertools.count(1)
@@ -43,11 +48,12 @@ class DavSide(Side):
 
     folder: object = None
 
-    def run(self, seconds):
+    def run(self, seconds, processes=()):
         name = f"run{next(_runs)}"
         (self.folder / name).mkdir()
         for number in range(1, FILES * CONNECTIONS + 1):
             (self.folder / name / f"f{number}").touch()
         options = {**self.load.options, "path": f"/dav/{name}/f{{n}}",
                    "files": FILES}
-        return wrk.measure(replace(self.load, options=options), seconds)
+        return wrk.measure(replace(self.load, options=options), seconds,
+                           processes)

@@ -52,15 +52,22 @@ DBDMax 32
 
 
 class World:
-    """`site` has a memcached of its own; `trivial` and `backend` are the
-    addresses of servers that know only the trivial handler."""
+    """`site` has a memcached of its own; `trivial` is the
+    address of the server that knows only the trivial handler."""
 
     def __init__(self, site, people, plain, folder, mpm):
         self.site = site
         self.people = people
+        self._plain = plain
         self.trivial = plain.address
         self.folder = folder
         self.mpm = mpm
+
+    def processes(self):
+        """Those of all servers."""
+        return [self.site.store.pid,
+                *(pid for httpd in (self.site.httpd, self._plain)
+                  for pid in (httpd.pid, *httpd.children()))]
 
     def address(self, vhost=""):
         return self.site.httpd.addresses[vhost]

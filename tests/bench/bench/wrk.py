@@ -3,6 +3,7 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +39,21 @@ class Load:
                 *(f"{name}={value}" for name, value in self.options.items())]
 
 
-def measure(load, seconds):
-    """Runs the load; returns what was counted, as numbers by name."""
+def processor_time(processes):
+    """Microseconds that all threads of these processes have run."""
+    nanoseconds = 0
+    for pid in processes:
+        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            # Threads may end while one looks.
+            with suppress(OSError):
+                nanoseconds += int(path.read_text().split()[0])
+    return nanoseconds / 1000
+
+
+def measure(load, seconds, processes=()):
+    """Runs the load; returns what was counted, as numbers by name, and the
+    time that these processes ran meanwhile."""
+    before = processor_time(processes)
     answer = subprocess.run(load.command(seconds), cwd=SCRIPTS, text=True,
                             capture_output=True, timeout=seconds + 60)
     lines = [line for line in answer.stdout.splitlines()
@@ -47,6 +61,7 @@ def measure(load, seconds):
     if answer.returncode or not lines or "PANIC" in answer.stderr:
         raise WrongAnswer(f"{load.script}: {answer.stdout}{answer.stderr}")
     counted = json.loads(lines[-1].removeprefix("BENCH "))
+    counted["processor_us"] = processor_time(processes) - before
     _check(load, counted, counted.pop("first_wrong"))
     return counted
 
@@ -75,3 +90,11 @@ def cycles_per_second(counted):
 
 def microseconds_per_acquire(counted):
     return counted["acquire_us"] / counted["acquired"]
+
+
+def processor_per_request(counted):
+    return counted["processor_us"] / counted["requests"]
+
+
+def processor_per_cycle(counted):
+    return counted["processor_us"] / counted["cycles"]
