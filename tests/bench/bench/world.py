@@ -34,10 +34,14 @@ WORKERS = {
     MaxRequestWorkers 64
 """,
 }
+# As Debian has it: nobody looks for .htaccess below documents.
 QUIET = """
 LogLevel error
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
+<Directory "/">
+    AllowOverride None
+</Directory>
 """
 # Leases outlive all measuring, and in a list each takes as many digits. The
 # store may take long: what else the machine does must not end a run.
