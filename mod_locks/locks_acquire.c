@@ -32,6 +32,40 @@ typedef struct acquire_t {
     apr_uint64_t inherited;
 } acquire_t;
 
+/** Will this probably write to the slots? Where another user has the resource
+ *  it is probably refused. */
+static int is_about_to_write(const acquire_t *acquire)
+{
+    const locks_slot_t *slot =
+        locks_snapshot_slot(acquire->snapshot, acquire->subject->resource, 0);
+
+    return slot == NULL || strcmp(slot->owner, acquire->user) == 0;
+}
+
+/** Reads the slots, and the user's lease where that takes no longer. Who is
+ *  about to write them waits for a turn; what was read ahead is read again if
+ *  others had theirs since. */
+static apr_status_t read_slots(acquire_t *acquire)
+{
+    locks_operation_t *op = acquire->op;
+    const char *course = acquire->subject->course;
+    apr_status_t rv;
+
+    acquire->snapshot = locks_snapshot_open(op, course);
+    if (locks_ahead_find(op, acquire->snapshot->slots_key) == NULL) {
+        locks_turn_watch(&op->turn, op->turns, op->env, course);
+        (void)locks_turn_take(&op->turn);
+        return locks_snapshot_read_slots(acquire->snapshot, acquire->user);
+    }
+    rv = locks_snapshot_read_slots(acquire->snapshot, acquire->user);
+    if (rv == APR_SUCCESS && is_about_to_write(acquire) &&
+        locks_turn_take(&op->turn)) {
+        acquire->snapshot = locks_snapshot_open(op, course);
+        rv = locks_snapshot_read_slots(acquire->snapshot, acquire->user);
+    }
+    return rv;
+}
+
 static apr_status_t read_own_lease(const acquire_t *acquire)
 {
     apr_array_header_t *users =
@@ -47,15 +81,13 @@ static apr_status_t read_own_lease(const acquire_t *acquire)
 static apr_status_t read_all(acquire_t *acquire)
 {
     locks_operation_t *op = acquire->op;
-    locks_snapshot_t *snapshot =
-        locks_snapshot_open(op, acquire->subject->course);
-    apr_status_t rv = locks_snapshot_read_slots(snapshot, acquire->user);
+    apr_status_t rv = read_slots(acquire);
+    locks_snapshot_t *snapshot = acquire->snapshot;
     apr_array_header_t *resource =
         apr_array_make(op->pool, 1, sizeof(const char *));
     apr_array_header_t *users;
     int required;
 
-    acquire->snapshot = snapshot;
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -114,6 +146,7 @@ static apr_status_t keep_own(acquire_t *acquire, const locks_slot_t *slot,
         locks_snapshot_lease(acquire->snapshot, acquire->user);
 
     if (!locks_is_other_window(&view->lease, acquire->terms)) {
+        locks_turn_give(&acquire->op->turn);
         return locks_renew_lease(acquire->op, acquire->snapshot, view,
                                  acquire->terms, lock);
     }
@@ -183,6 +216,7 @@ static apr_status_t deal_with(acquire_t *acquire, const locks_slot_t *slot,
     case LOCKS_SLOT_PENDING:
         if (slot->id != acquire->abandoned &&
             locks_slot_is_worth_waiting_for(acquire->op, slot)) {
+            locks_turn_give(&acquire->op->turn);
             locks_pause_up_to(acquire->op, PENDING_PAUSE);
             return LOCKS_EAGAIN;
         }
@@ -331,6 +365,7 @@ static apr_status_t try_acquire(acquire_t *acquire, locks_lock_t *lock)
     slot_written = locks_ticks(op);
     acquire->abandoned = id;
     rv = write_new_slot(acquire, id);
+    locks_turn_give(&op->turn);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -353,6 +388,7 @@ apr_status_t locks_acquire(locks_operation_t *op, locks_lock_t *lock,
     memset(lock, 0, sizeof(*lock));
     do {
         rv = try_acquire(&acquire, lock);
+        locks_turn_give(&op->turn);
     } while (locks_tries_again(op, started, &rv));
     return rv;
 }

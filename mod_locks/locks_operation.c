@@ -133,6 +133,7 @@ void locks_ahead_key(locks_operation_t *op, const char *key)
 
 void locks_ahead_slots(locks_operation_t *op, const char *course)
 {
+    locks_turn_watch(&op->turn, op->turns, op->env, course);
     locks_ahead_key(
         op, locks_slots_key(op->rules->prefix, op->type, course, op->pool));
 }

@@ -10,6 +10,7 @@
 #include "locks_environment.h"
 #include "locks_record.h"
 #include "locks_store.h"
+#include "locks_turns.h"
 
 #include <apr_hash.h>
 
@@ -96,6 +97,10 @@ typedef struct locks_operation_t {
     /** What is or was read ahead: locks_store_item_t, each key once. They are
      *  few, so that looking through them takes less than a hash. */
     apr_array_header_t *ahead;
+    /** At writing to courses, and the one at the course whose slots were read;
+     *  the opener sets the first, and NULL is none. */
+    locks_turns_t *turns;
+    locks_turn_t turn;
 } locks_operation_t;
 
 /** Opens an operation on an open store session. */

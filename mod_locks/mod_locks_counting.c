@@ -28,6 +28,7 @@ locks_operation_t *locks_operation_for(request_rec *r)
         &config->rules, &locks_environment_system, LOCKS_TYPE_GADGET,
         locks_store_open(config->store, r), r->pool);
 
+    op->turns = locks_turns(r->server);
     if (APLOGrdebug(r)) {
         op->tell = log_step;
         op->tell_baton = r;

@@ -17,7 +17,7 @@ APLOG_USE_MODULE(locks);
 /** The name of the memory among what is kept over restarts. Another layout
  *  needs another name: an httpd may load another version of this module at a
  *  restart. */
-#define SEGMENT_NAME "mod_locks segment 2"
+#define SEGMENT_NAME "mod_locks segment 3"
 
 /** The counters come after the rest. */
 static locks_counters_t *counters_in(locks_shared_t *shared)
@@ -40,7 +40,8 @@ static apr_status_t make_nonce(locks_shared_t *shared)
 /** Makes the memory. */
 static apr_status_t make_segment(locks_shared_t **made, apr_pool_t *pool)
 {
-    apr_size_t size = sizeof(locks_shared_t) + locks_counters_size();
+    apr_size_t size =
+        sizeof(locks_shared_t) + locks_counters_size() + locks_turns_size();
     locks_shared_t *shared;
     apr_shm_t *memory;
     apr_status_t rv = apr_shm_create(&memory, size, NULL, pool);
@@ -112,6 +113,12 @@ locks_shared_t *locks_shared(const server_rec *server)
 locks_counters_t *locks_counters(const server_rec *server)
 {
     return counters_in(locks_shared(server));
+}
+
+locks_turns_t *locks_turns(const server_rec *server)
+{
+    return locks_turns_in((char *)counters_in(locks_shared(server)) +
+                          locks_counters_size());
 }
 
 /** A record that nobody uses in this configuration; those that were never used

@@ -34,6 +34,7 @@ typedef struct locks_shared_t {
 
 locks_shared_t *locks_shared(const server_rec *server);
 locks_counters_t *locks_counters(const server_rec *server);
+locks_turns_t *locks_turns(const server_rec *server);
 
 /** Finds the record of a watched server by its name, or makes one.
  *  @param in_use which records others have: LOCKS_SHARED_SERVERS of them; gets
