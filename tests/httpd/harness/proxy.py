@@ -65,8 +65,9 @@ class Exchange:
         self.keys = [key.decode("latin-1") for key in keys]
 
     def is_of_nobody(self):
-        """httpd looks at its servers now and then, whoever asks or not."""
-        return (self.name in ("stats", "version")
+        """httpd looks at its servers now and then, whoever asks or not, and
+        takes its leave of them."""
+        return (self.name in ("stats", "version", "quit")
                 or bool(self.keys) and all(":epoch:" in key
                                            for key in self.keys))
 
