@@ -17,7 +17,10 @@ apr_status_t locks_break_find(locks_operation_t *op, locks_lock_t *lock,
     apr_status_t rv;
 
     memset(lock, 0, sizeof(*lock));
-    op->asked = locks_now(op);
+    /* What was read ahead was asked for when the operation began. */
+    if (apr_hash_get(op->ahead, item.key, APR_HASH_KEY_STRING) == NULL) {
+        op->asked = locks_now(op);
+    }
     locks_read(op, &item, 1);
     rv = locks_lease_view(op, &view, &item, owner);
     if (rv != APR_SUCCESS) {

@@ -96,14 +96,28 @@ apr_status_t locks_find_foreign(locks_operation_t *op, locks_lock_t *lock,
 
 /* ---- The user's own ---- */
 
+/** The shard of the index that an ID leads to. */
+static const char *shard_key(const locks_operation_t *op, apr_uint64_t id)
+{
+    return locks_index_key(op->rules->prefix, op->type, (apr_byte_t)(id & 0xff),
+                           op->pool);
+}
+
+void locks_find_ahead(locks_operation_t *op, apr_uint64_t id, const char *user)
+{
+    locks_ahead_lease(op, user);
+    if (id != 0) {
+        locks_ahead_key(op, shard_key(op, id));
+    }
+}
+
 apr_status_t locks_find_lease(locks_operation_t *op, locks_lease_view_t *view,
                               locks_lock_t *foreign, apr_uint64_t id,
                               const char *user)
 {
     locks_store_item_t items[2] = {
         {.key = locks_lease_key(op->rules->prefix, op->type, user, op->pool)},
-        {.key = locks_index_key(op->rules->prefix, op->type,
-                                (apr_byte_t)(id & 0xff), op->pool)}};
+        {.key = shard_key(op, id)}};
     apr_status_t rv;
 
     locks_read(op, items, id != 0 ? 2 : 1);
@@ -153,9 +167,7 @@ apr_status_t locks_find_own(locks_operation_t *op, locks_lease_view_t *view,
 static apr_status_t try_find(locks_operation_t *op, locks_lock_t *lock,
                              apr_uint64_t id, const char *user)
 {
-    locks_store_item_t item = {
-        .key = locks_index_key(op->rules->prefix, op->type,
-                               (apr_byte_t)(id & 0xff), op->pool)};
+    locks_store_item_t item = {.key = shard_key(op, id)};
     locks_snapshot_t *snapshot;
     locks_lease_view_t view;
     apr_status_t rv;

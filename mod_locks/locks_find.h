@@ -13,6 +13,11 @@
 void locks_lock_of(const locks_operation_t *op, locks_lock_t *lock,
                    const locks_lease_t *lease);
 
+/** Has read ahead what finding a lock begins with: the user's lease, and the
+ *  shard of the index that leads to others' locks.
+ *  @param id of the lock; 0 for whichever the user has */
+void locks_find_ahead(locks_operation_t *op, apr_uint64_t id, const char *user);
+
 /**
  * Finds a lock of the user by the user's lease alone.
  * @param view    set to the user's lease

@@ -309,6 +309,9 @@ typedef struct locks_caller_t {
 
 /** Reads the request's claim. OK, or HTTP_UNAUTHORIZED. */
 int locks_caller_claim(locks_claim_t *claim, request_rec *r);
+/** The user who claims to ask, if that is known before the store is asked;
+ *  otherwise NULL. */
+const char *locks_caller_foreseen(const locks_claim_t *claim);
 /** Has what the claim needs from the lock store read ahead. */
 void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
                         const request_rec *r);

@@ -29,6 +29,18 @@ int locks_caller_claim(locks_claim_t *claim, request_rec *r)
                : HTTP_UNAUTHORIZED;
 }
 
+const char *locks_caller_foreseen(const locks_claim_t *claim)
+{
+    const locks_identity_t *identity = claim->identity;
+
+    if (claim->sid == NULL) {
+        return claim->user;
+    }
+    return identity != NULL && identity->status == OK
+               ? identity->session->user_id
+               : NULL;
+}
+
 /** Is the session read in the lock store's first round trip? */
 static int travels_along(const locks_claim_t *claim, const request_rec *r)
 {

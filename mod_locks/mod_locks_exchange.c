@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "locks_find.h"
 #include "locks_request.h"
 #include "mod_locks_wait.h"
 
@@ -163,6 +164,17 @@ void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
     locks_inquiry_expect_access(inquiry);
     if (gadget != NULL) {
         locks_inquiry_expect_gadget(inquiry, gadget);
+    }
+}
+
+void locks_exchange_expect_lock(locks_exchange_t *exchange, const char *lock_id)
+{
+    const char *user = locks_caller_foreseen(&exchange->claim);
+    apr_uint64_t id = 0;
+
+    if (user != NULL &&
+        (lock_id == NULL || locks_lock_id_parse(&id, lock_id) == APR_SUCCESS)) {
+        locks_find_ahead(exchange->op, id, user);
     }
 }
 

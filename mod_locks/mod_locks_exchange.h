@@ -73,6 +73,12 @@ int locks_exchange_require_user(locks_exchange_t *exchange);
 void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
                            const char *gadget);
 
+/** Names what finding a lock begins with, if it is known already who asks: the
+ *  user's own lease, and what leads to others' locks.
+ *  @param lock_id as the client wrote it; NULL for whichever the user has */
+void locks_exchange_expect_lock(locks_exchange_t *exchange,
+                                const char *lock_id);
+
 /** Notes what a question about something named by the client came to. */
 int locks_exchange_found(locks_exchange_t *exchange, apr_status_t rv,
                          const char *what, const char *name, apr_size_t length);

@@ -140,8 +140,11 @@ int locks_get_own(locks_exchange_t *exchange)
     apr_time_t time;
     int refused;
 
-    if ((refused = locks_exchange_claim(exchange)) != OK ||
-        (refused = locks_exchange_judge(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
+        return refused;
+    }
+    locks_exchange_expect_lock(exchange, NULL);
+    if ((refused = locks_exchange_judge(exchange)) != OK) {
         return refused;
     }
     if (exchange->caller.user == NULL) {
@@ -167,8 +170,11 @@ int locks_get_lock(locks_exchange_t *exchange, const char *lock_id)
     apr_status_t rv;
     int refused;
 
-    if ((refused = locks_exchange_claim(exchange)) != OK ||
-        (refused = locks_exchange_judge(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
+        return refused;
+    }
+    locks_exchange_expect_lock(exchange, lock_id);
+    if ((refused = locks_exchange_judge(exchange)) != OK) {
         return refused;
     }
     rv = locks_lock_id_parse(&id, lock_id) == APR_SUCCESS

@@ -9,13 +9,17 @@
 #include "locks_request.h"
 #include "mod_locks_wait.h"
 
-/** Finds out that a user asks for a change. */
-static int require_user(locks_exchange_t *exchange)
+/** Finds out that a user asks for a change.
+ *  @param lock_id of what; NULL for whichever lock the user has */
+static int require_user(locks_exchange_t *exchange, const char *lock_id)
 {
     int refused;
 
-    if ((refused = locks_exchange_claim(exchange)) != OK ||
-        (refused = locks_exchange_judge(exchange)) != OK) {
+    if ((refused = locks_exchange_claim(exchange)) != OK) {
+        return refused;
+    }
+    locks_exchange_expect_lock(exchange, lock_id);
+    if ((refused = locks_exchange_judge(exchange)) != OK) {
         return refused;
     }
     return locks_exchange_require_user(exchange);
@@ -34,7 +38,7 @@ int locks_delete_lock(locks_exchange_t *exchange, const char *lock_id)
 {
     apr_status_t rv;
     apr_uint64_t id;
-    int refused = require_user(exchange);
+    int refused = require_user(exchange, lock_id);
 
     if (refused != OK) {
         return refused;
@@ -59,7 +63,7 @@ int locks_delete_lock(locks_exchange_t *exchange, const char *lock_id)
 int locks_delete_own(locks_exchange_t *exchange)
 {
     locks_lock_t lock;
-    int refused = require_user(exchange);
+    int refused = require_user(exchange, NULL);
 
     if (refused != OK) {
         return refused;

@@ -349,8 +349,10 @@ int locks_monitor_ahead(locks_operation_t *op, const request_rec *r)
     const locks_watched_store_t *watched;
     int server;
 
-    if (now < due || !atomic_compare_exchange_strong(&shared->ahead_due, &due,
-                                                     now + AHEAD_PERIOD)) {
+    /* Who reads nothing ahead leaves the turn to the next. */
+    if (apr_hash_count(op->ahead) == 0 || now < due ||
+        !atomic_compare_exchange_strong(&shared->ahead_due, &due,
+                                        now + AHEAD_PERIOD)) {
         return -1;
     }
     watched = lock_store(r);

@@ -52,14 +52,18 @@ static void read_request(locks_exchange_t *exchange, posted_t *posted)
     if (posted->wrong == NULL) {
         locks_exchange_expect(exchange, posted->request.course_key,
                               posted->request.resource);
-        if (exchange->claim.user != NULL) {
-            locks_ahead_lease(exchange->op, exchange->claim.user);
+        /* Where the slots cannot be read ahead, the lease travels with them
+         * later. */
+        if (locks_course_id_valid(posted->request.course_key)) {
+            locks_exchange_expect_lock(exchange, NULL);
         }
     }
 }
 
-/** Reads the body of a renewal, if there is one. */
-static void read_renewal(locks_exchange_t *exchange, posted_t *posted)
+/** Reads the body of a renewal, if there is one, and names what it will
+ *  need. */
+static void read_renewal(locks_exchange_t *exchange, posted_t *posted,
+                         const char *lock_id)
 {
     request_rec *r = exchange->r;
 
@@ -70,9 +74,7 @@ static void read_renewal(locks_exchange_t *exchange, posted_t *posted)
             locks_request_parse_wish(&posted->request.wish, posted->body.bytes,
                                      posted->body.length, r->pool);
     }
-    if (exchange->claim.user != NULL) {
-        locks_ahead_lease(exchange->op, exchange->claim.user);
-    }
+    locks_exchange_expect_lock(exchange, lock_id);
 }
 
 /** May clients ask for leases of their own length? */
@@ -344,7 +346,7 @@ int locks_put(locks_exchange_t *exchange, const char *lock_id)
     if ((refused = locks_exchange_claim(exchange)) != OK) {
         return refused;
     }
-    read_renewal(exchange, &posted);
+    read_renewal(exchange, &posted, lock_id);
     if (posted.body.status == AP_FILTER_ERROR) {
         return locks_refuse(exchange, AP_FILTER_ERROR, NULL);
     }
