@@ -68,8 +68,9 @@ typedef struct locks_session_provider_t {
      * @param session set to the session, allocated from the request's pool
      * @param r       the request
      * @param sid     as above
-     * @param value   what the store holds under the key; NULL if it holds
-     *                nothing, or if there was no key
+     * @param value   what the store holds under the key, or held at most
+     *                LocksSessionCache ago; NULL if it holds nothing, or if
+     *                there was no key
      * @param length  the value's bytes
      * @return APR_SUCCESS; APR_NOTFOUND if the SID stands for no valid
      *         session; anything else if that could not be found out

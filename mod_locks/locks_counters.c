@@ -75,6 +75,8 @@ const char *const locks_event_names[LOCKS_EVENTS] = {
     [LOCKS_EVENT_BREAKER_OPENED] = "breaker_openings",
     [LOCKS_EVENT_BREAKER_CLOSED] = "breaker_closings",
     [LOCKS_EVENT_DATA_LOSS] = "data_losses",
+    [LOCKS_EVENT_SESSION_CACHE_HIT] = "session_cache_hits",
+    [LOCKS_EVENT_SESSION_CACHE_MISS] = "session_cache_misses",
 };
 
 const char *const locks_timed_names[LOCKS_TIMED] = {

@@ -71,6 +71,10 @@ typedef enum {
     LOCKS_EVENT_BREAKER_CLOSED,
     /** A server that lost its data. */
     LOCKS_EVENT_DATA_LOSS,
+    /** A session that was known from an earlier request, and one that the
+     *  store had to be asked for though sessions are kept. */
+    LOCKS_EVENT_SESSION_CACHE_HIT,
+    LOCKS_EVENT_SESSION_CACHE_MISS,
     LOCKS_EVENTS
 } locks_event_e;
 

@@ -45,6 +45,9 @@ typedef struct locks_server_config_t {
     int has_default_store;
     const char *session_key_format;
     const char *session_source;
+    /** How long a child keeps what the session store said; 0 for not at
+     *  all. */
+    apr_interval_time_t session_cache;
     const char *course_query;
     const char *gadget_query;
     const char *access_query;
@@ -73,6 +76,8 @@ typedef struct locks_server_config_t {
     struct locks_shared_t *shared;
     /** All stores of the whole server: struct locks_watched_store_t *. */
     const apr_array_header_t *watched_stores;
+    /** Sessions that this child keeps; NULL if no server keeps any. */
+    struct locks_session_cache_t *kept_sessions;
     /** Those who wait in this child; see mod_locks_wait.h. */
     struct locks_hall_t *hall;
     /** Where broken locks are recorded beside the error log, or NULL. */
@@ -257,18 +262,25 @@ struct locks_identity_t {
      *  of the handler. */
     apr_interval_time_t waited;
     apr_uint32_t round_trips;
+    /** When it counts no more, by locks_deadline_now(), if this child had kept
+     *  it; otherwise 0, and it counts for as long as the request lasts. */
+    apr_time_t until;
 };
 
+/** Makes this child's place for sessions that it keeps. */
+void locks_sid_start(apr_pool_t *pchild, server_rec *main_server);
 /** What is known already of this SID, to this request, to the one that it is
- *  part of or to one that was redirected to it; or NULL. */
+ *  part of or to one that was redirected to it, or to this child; or NULL. */
 const locks_identity_t *locks_sid_known(request_rec *r, const char *sid);
 /** The key of the session store that decides about a SID, or NULL. */
 const char *locks_sid_key(const char *sid, const request_rec *r);
 /** Judges a SID by what the session store has under its key, and keeps the
- *  result for the request. Failures are logged. */
+ *  result for the request. Failures are logged.
+ *  @param asked before the store was, by locks_deadline_now() */
 const locks_identity_t *locks_sid_judge(request_rec *r, const char *sid,
                                         const locks_store_item_t *item,
-                                        const locks_store_session_t *store);
+                                        const locks_store_session_t *store,
+                                        apr_time_t asked);
 /** Finds out what a SID stands for: what is known, or else by a round trip
  *  to the session store. */
 const locks_identity_t *locks_sid_find(request_rec *r, const char *sid);
@@ -293,6 +305,9 @@ typedef struct locks_claim_t {
     const char *session_key;
     /** What is known of the SID already, or NULL. */
     const locks_identity_t *identity;
+    /** When the claim was made, by locks_deadline_now(), if the store is to
+     *  be asked about the SID. */
+    apr_time_t made;
     /** The user that httpd authenticated, if there is no SID. */
     const char *user;
 } locks_claim_t;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "locks_deadline.h"
 #include "locks_request.h"
 
 int locks_caller_claim(locks_claim_t *claim, request_rec *r)
@@ -20,6 +21,7 @@ int locks_caller_claim(locks_claim_t *claim, request_rec *r)
         claim->identity = locks_sid_known(r, sid);
         if (claim->identity == NULL) {
             claim->session_key = locks_sid_key(sid, r);
+            claim->made = locks_deadline_now();
         }
         return OK;
     }
@@ -67,7 +69,7 @@ static const locks_identity_t *identify(const locks_claim_t *claim,
         locks_store_item_t item = {.key = claim->session_key};
 
         locks_read(op, &item, 1);
-        return locks_sid_judge(r, claim->sid, &item, op->store);
+        return locks_sid_judge(r, claim->sid, &item, op->store, claim->made);
     }
     identity = locks_sid_find(r, claim->sid);
     /* A request has one budget, however many stores it asks. */
@@ -90,6 +92,9 @@ int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
     if (identity->status == OK) {
         const locks_session_t *session = identity->session;
 
+        if (identity->until != 0) {
+            locks_tell(op, "its session is one that this child has kept");
+        }
         caller->user = session->user_id;
         caller->principal = session->principal;
         caller->lists_all = session->kind == LOCKS_SESSION_PARTNER_KEY;

@@ -36,6 +36,7 @@ void *locks_create_server_config(apr_pool_t *pool, server_rec *server)
     locks_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
     (void)server;
+    config->session_cache = LOCKS_UNSET;
     config->store_timeout = LOCKS_UNSET;
     config->wait_max = LOCKS_UNSET;
     config->wait_interval = LOCKS_UNSET;
@@ -64,6 +65,7 @@ void *locks_merge_server_config(apr_pool_t *pool, void *base_config,
     INHERIT(session_store_address, NULL)
     INHERIT(session_key_format, NULL)
     INHERIT(session_source, NULL)
+    INHERIT(session_cache, LOCKS_UNSET)
     INHERIT(course_query, NULL)
     INHERIT(gadget_query, NULL)
     INHERIT(access_query, NULL)
@@ -137,6 +139,7 @@ void locks_default_server_config(locks_server_config_t *config,
     DEFAULT(store_address, NULL, DEFAULT_STORE)
     DEFAULT(session_key_format, NULL, DEFAULT_SESSION_KEY)
     DEFAULT(session_source, NULL, DEFAULT_SESSION_SOURCE)
+    DEFAULT(session_cache, LOCKS_UNSET, 0)
     DEFAULT(course_query, NULL, DEFAULT_COURSE_QUERY)
     DEFAULT(gadget_query, NULL, DEFAULT_GADGET_QUERY)
     DEFAULT(access_query, NULL, DEFAULT_ACCESS_QUERY)

@@ -24,6 +24,8 @@ APLOG_USE_MODULE(locks);
 #define WAIT_INTERVAL_MAX apr_time_from_sec(60)
 #define STORE_TIMEOUT_MIN apr_time_from_msec(1)
 #define STORE_TIMEOUT_MAX apr_time_from_sec(60)
+#define SESSION_CACHE_MIN apr_time_from_sec(1)
+#define SESSION_CACHE_MAX apr_time_from_sec(60 * 60)
 #define SKEW_MAX apr_time_from_sec(60 * 60)
 #define MAX_PER_COURSE_MAX 100000
 #define CACHE_MAX apr_time_from_sec(24 * 60 * 60)
@@ -258,6 +260,21 @@ static const char *set_explain(cmd_parms *cmd, void *location, int flag)
     (void)location;
     server_of(cmd)->explains = flag;
     return NULL;
+}
+
+static const char *set_session_cache(cmd_parms *cmd, void *location,
+                                     const char *text)
+{
+    apr_interval_time_t *duration = &server_of(cmd)->session_cache;
+
+    (void)location;
+    if (ap_cstr_casecmp(text, "off") == 0 ||
+        (parse_time(duration, text) == APR_SUCCESS && *duration == 0)) {
+        *duration = 0;
+        return NULL;
+    }
+    return set_time(cmd, duration, text, SESSION_CACHE_MIN, SESSION_CACHE_MAX,
+                    "1s to 1h, or 0 to keep none");
 }
 
 static const char *set_store_timeout(cmd_parms *cmd, void *location,
@@ -621,6 +638,9 @@ const command_rec locks_directives[] = {
                   "who knows what a SID stands for; default record"),
     AP_INIT_TAKE1("LocksSessionKey", set_session_key, NULL, RSRC_CONF,
                   "the key of a session, %s for the SID; default session:%s"),
+    AP_INIT_TAKE1("LocksSessionCache", set_session_cache, NULL, RSRC_CONF,
+                  "how long a child keeps a session that it has read, 1s to "
+                  "1h; default 0, not at all"),
     AP_INIT_TAKE1("LocksKeyPrefix", set_prefix, NULL, RSRC_CONF,
                   "the prefix of every key that is written; default locks:"),
     AP_INIT_TAKE1("LocksTTL", set_ttl, NULL, RSRC_CONF,

@@ -111,6 +111,10 @@ static void events(const exposition_t *to)
             "Times that a child gave up a server that hangs.",
         [LOCKS_EVENT_BREAKER_CLOSED] = "Times that such a server came back.",
         [LOCKS_EVENT_DATA_LOSS] = "Times that a server had lost its data.",
+        [LOCKS_EVENT_SESSION_CACHE_HIT] =
+            "Sessions that were known from an earlier request.",
+        [LOCKS_EVENT_SESSION_CACHE_MISS] =
+            "Sessions that were asked for though sessions are kept.",
     };
     int i;
 

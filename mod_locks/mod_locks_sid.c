@@ -8,7 +8,10 @@
 
 #include <string.h>
 
+#include "locks_deadline.h"
+#include "locks_session_cache.h"
 #include "locks_session_record.h"
+#include "mod_locks_shared.h"
 
 APLOG_USE_MODULE(locks);
 
@@ -50,15 +53,60 @@ const locks_session_provider_t locks_session_record_source = {
     .judge = record_judge,
 };
 
-/* ---- What is known of a request's SID ---- */
+/* ---- What this child keeps ---- */
 
-const locks_identity_t *locks_sid_known(request_rec *r, const char *sid)
+void locks_sid_start(apr_pool_t *pchild, server_rec *main_server)
 {
-    const locks_identity_t *known =
-        locks_request_notes(locks_first_request(r))->identity;
+    locks_session_cache_t *cache = NULL;
+    server_rec *server;
 
-    return known != NULL && strcmp(known->sid, sid) == 0 ? known : NULL;
+    for (server = main_server; server != NULL; server = server->next) {
+        locks_server_config_t *config =
+            ap_get_module_config(server->module_config, &locks_module);
+        apr_status_t rv;
+
+        if (config->session_cache > 0 && cache == NULL &&
+            (rv = locks_session_cache_create(&cache, pchild)) != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
+                         "locks: no session is kept in this child: does this "
+                         "host have memory left?");
+            return;
+        }
+        config->kept_sessions = config->session_cache > 0 ? cache : NULL;
+    }
 }
+
+/** What a session is kept under: what decides which it is. Virtual hosts that
+ *  agree in all of that may share it, and judge it each by itself. */
+static locks_session_name_t name_of(const locks_server_config_t *config,
+                                    const char *key)
+{
+    return (locks_session_name_t){.store = config->session_store_address != NULL
+                                               ? config->session_store_address
+                                               : config->store_address,
+                                  .source = config->session_source,
+                                  .key = key};
+}
+
+/** Keeps what the store was found to hold, if it is a session. */
+static void remember(request_rec *r, const locks_store_item_t *item,
+                     int is_session, apr_time_t asked)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    locks_session_name_t name;
+
+    if (config->kept_sessions == NULL || item->key == NULL) {
+        return;
+    }
+    name = name_of(config, item->key);
+    locks_session_cache_note(config->kept_sessions, &name,
+                             is_session ? item->value : NULL,
+                             is_session ? item->length : 0, asked);
+    locks_count_event(locks_counters(r->server), LOCKS_EVENT_SESSION_CACHE_MISS,
+                      1);
+}
+
+/* ---- What is known of a request's SID ---- */
 
 const char *locks_sid_key(const char *sid, const request_rec *r)
 {
@@ -81,24 +129,23 @@ static void note_failure(const locks_store_item_t *item,
     }
 }
 
-static locks_identity_t *keep(request_rec *r, const char *sid,
-                              const locks_store_item_t *item,
-                              const locks_store_session_t *store)
+/** Has the session source judge what the store holds.
+ *  @param value NULL for nothing */
+static apr_status_t judge(locks_session_t **session, request_rec *r,
+                          const char *sid, const char *value, apr_size_t length)
+{
+    return locks_server_config(r->server)->sessions->judge(
+        session, locks_first_request(r), sid, value, length);
+}
+
+/** Notes for the request what a SID was found to stand for. */
+static locks_identity_t *note_identity(request_rec *r, const char *sid,
+                                       locks_session_t *session,
+                                       apr_status_t rv)
 {
     request_rec *first = locks_first_request(r);
     locks_identity_t *identity = apr_pcalloc(first->pool, sizeof(*identity));
-    locks_session_t *session = NULL;
-    apr_status_t rv = APR_EGENERAL;
-    int found = item->status == LOCKS_STORE_DONE;
 
-    if (store != NULL) {
-        note_failure(item, store, r);
-    }
-    if (found || item->status == LOCKS_STORE_ABSENT) {
-        rv = locks_server_config(r->server)->sessions->judge(
-            &session, first, sid, found ? item->value : NULL,
-            found ? item->length : 0);
-    }
     identity->sid = apr_pstrdup(first->pool, sid);
     identity->session = rv == APR_SUCCESS ? session : NULL;
     identity->status = rv == APR_SUCCESS    ? OK
@@ -108,11 +155,73 @@ static locks_identity_t *keep(request_rec *r, const char *sid,
     return identity;
 }
 
+/** What a session that this child keeps says of the SID. NULL if none is kept,
+ *  or if it would be refused by now: that is for the store to say. */
+static const locks_identity_t *find_kept(request_rec *r, const char *sid)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    const char *key =
+        config->kept_sessions != NULL ? locks_sid_key(sid, r) : NULL;
+    locks_session_t *session = NULL;
+    locks_identity_t *identity;
+    locks_session_name_t name;
+    locks_session_kept_t kept;
+
+    if (key == NULL) {
+        return NULL;
+    }
+    name = name_of(config, key);
+    if (!locks_session_cache_find(config->kept_sessions, &kept, &name,
+                                  locks_deadline_now() - config->session_cache,
+                                  locks_first_request(r)->pool) ||
+        judge(&session, r, sid, kept.value, kept.length) != APR_SUCCESS) {
+        return NULL;
+    }
+    identity = note_identity(r, sid, session, APR_SUCCESS);
+    identity->until = kept.asked + config->session_cache;
+    locks_count_event(locks_counters(r->server), LOCKS_EVENT_SESSION_CACHE_HIT,
+                      1);
+    return identity;
+}
+
+const locks_identity_t *locks_sid_known(request_rec *r, const char *sid)
+{
+    const locks_identity_t *known =
+        locks_request_notes(locks_first_request(r))->identity;
+
+    /* One that was kept may be over before a slow body has come. */
+    return known != NULL && strcmp(known->sid, sid) == 0 &&
+                   (known->until == 0 || locks_deadline_now() < known->until)
+               ? known
+               : find_kept(r, sid);
+}
+
+static locks_identity_t *judge_item(request_rec *r, const char *sid,
+                                    const locks_store_item_t *item,
+                                    const locks_store_session_t *store,
+                                    apr_time_t asked)
+{
+    locks_session_t *session = NULL;
+    apr_status_t rv = APR_EGENERAL;
+    int found = item->status == LOCKS_STORE_DONE;
+
+    if (store != NULL) {
+        note_failure(item, store, r);
+    }
+    if (found || item->status == LOCKS_STORE_ABSENT) {
+        rv = judge(&session, r, sid, found ? item->value : NULL,
+                   found ? item->length : 0);
+        remember(r, item, found && rv == APR_SUCCESS, asked);
+    }
+    return note_identity(r, sid, session, rv);
+}
+
 const locks_identity_t *locks_sid_judge(request_rec *r, const char *sid,
                                         const locks_store_item_t *item,
-                                        const locks_store_session_t *store)
+                                        const locks_store_session_t *store,
+                                        apr_time_t asked)
 {
-    return keep(r, sid, item, store);
+    return judge_item(r, sid, item, store, asked);
 }
 
 /** Asks the session store. */
@@ -121,16 +230,17 @@ static const locks_identity_t *look_up(request_rec *r, const char *sid)
     request_rec *first = locks_first_request(r);
     locks_store_item_t item = {.key = locks_sid_key(sid, first),
                                .status = LOCKS_STORE_ABSENT};
+    apr_time_t asked = locks_deadline_now();
     locks_store_session_t *session;
     locks_identity_t *identity;
 
     if (item.key == NULL) {
-        return locks_sid_judge(r, sid, &item, NULL);
+        return judge_item(r, sid, &item, NULL, asked);
     }
     session =
         locks_store_open(locks_server_config(r->server)->session_store, first);
     session->provider->fetch(session, &item, 1, LOCKS_STORE_ORDINARY);
-    identity = keep(r, sid, &item, session);
+    identity = judge_item(r, sid, &item, session, asked);
     identity->waited = session->waited;
     identity->round_trips = session->round_trips;
     session->provider->close(session);
