@@ -51,7 +51,7 @@ typedef struct locks_session_kept_t {
 /**
  * Makes a table, empty.
  * @param created set to it
- * @param pool lives as long as the process
+ * @param pool    lives as long as the process
  */
 apr_status_t locks_session_cache_create(locks_session_cache_t **created,
                                         apr_pool_t *pool);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "locks_find.h"
+
 #include <check.h>
 
 #include <apr_strings.h>
@@ -127,6 +129,19 @@ apr_status_t world_acquire_on(world_t *world, const char *user,
     return acquire(world, user, course, resource, terms, 0);
 }
 
+/** Begins what is about one lock, or whichever the user has. */
+static locks_operation_t *begin_finding(world_t *world, const char *user,
+                                        apr_uint64_t id)
+{
+    locks_operation_t *op = begin(world);
+
+    if (world->knows && user != NULL) {
+        locks_find_ahead(op, id, user);
+        locks_ahead_read(op);
+    }
+    return op;
+}
+
 static apr_status_t permit(void *baton, const char *course)
 {
     world_t *world = baton;
@@ -139,7 +154,7 @@ static apr_status_t permit(void *baton, const char *course)
 apr_status_t world_renew(world_t *world, const char *user, apr_uint64_t id,
                          const locks_terms_t *terms)
 {
-    locks_operation_t *op = begin(world);
+    locks_operation_t *op = begin_finding(world, user, id);
     apr_status_t rv =
         locks_renew(op, &world->lock, id, user, terms, permit, world);
 
@@ -149,7 +164,7 @@ apr_status_t world_renew(world_t *world, const char *user, apr_uint64_t id,
 
 apr_status_t world_find(world_t *world, const char *user, apr_uint64_t id)
 {
-    locks_operation_t *op = begin(world);
+    locks_operation_t *op = begin_finding(world, user, id);
     apr_time_t time;
     apr_status_t rv = locks_find(op, &world->lock, &time, id, user);
 
@@ -159,7 +174,7 @@ apr_status_t world_find(world_t *world, const char *user, apr_uint64_t id)
 
 apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)
 {
-    locks_operation_t *op = begin(world);
+    locks_operation_t *op = begin_finding(world, user, id);
     apr_status_t rv = locks_release(op, id, user);
 
     end(world, op);
@@ -168,7 +183,7 @@ apr_status_t world_release(world_t *world, const char *user, apr_uint64_t id)
 
 apr_status_t world_break(world_t *world, const char *user, apr_uint64_t id)
 {
-    locks_operation_t *op = begin(world);
+    locks_operation_t *op = begin_finding(world, user, id);
     locks_lock_t broken;
     apr_status_t rv = locks_break(op, &broken, id, user);
 

@@ -37,6 +37,9 @@ typedef struct world_t {
     /** May nobody update any course? And how often was that asked? */
     int is_barred;
     int times_asked;
+    /** Is it known who asks before the store is asked, so that what finding a
+     *  lock begins with is read ahead? */
+    int knows;
 } world_t;
 
 world_t *world_make(apr_pool_t *pool);

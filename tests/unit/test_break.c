@@ -20,6 +20,13 @@ static void begin_world(void)
     fate = fate_afterwards = MEMORY_STORE_PASS;
 }
 
+/** The same where requests know who asks. */
+static void begin_knowing(void)
+{
+    begin_world();
+    world->knows = 1;
+}
+
 static apr_uint64_t take(const char *user, const char *resource)
 {
     ck_assert_int_eq(world_acquire(world, user, WORLD_COURSE, resource),
@@ -211,6 +218,20 @@ START_TEST(a_lock_that_is_renewed_meanwhile_is_broken)
 }
 END_TEST
 
+static void pass_the_deadline(void)
+{
+    world->now += WORLD_TTL;
+}
+
+START_TEST(a_lock_that_ends_meanwhile_is_broken)
+{
+    apr_uint64_t id = take("ann", "g1");
+
+    ck_assert_int_eq(break_amid(pass_the_deadline, 1, "ann", 0), APR_SUCCESS);
+    ck_assert_uint_eq(world->lock.id, id);
+}
+END_TEST
+
 static void anns_move(void)
 {
     take("ann", "g2");
@@ -384,12 +405,11 @@ START_TEST(a_damaged_lease_is_no_answer)
 }
 END_TEST
 
-int main(void)
+static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 {
-    Suite *suite = suite_create("break");
-    TCase *tests = tcase_create("all");
+    TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, begin_world, teardown);
+    tcase_add_checked_fixture(tests, begin, teardown);
     suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, a_lock_is_broken, 0, 2);
     tcase_add_test(tests, whoever_has_no_lock_loses_none);
@@ -400,6 +420,7 @@ int main(void)
     tcase_add_test(tests, a_lock_that_only_its_lease_knows_of_is_broken);
     tcase_add_loop_test(tests, a_lock_that_is_renewed_meanwhile_is_broken, 1,
                         4);
+    tcase_add_test(tests, a_lock_that_ends_meanwhile_is_broken);
     tcase_add_loop_test(tests, a_certain_lock_is_not_followed, 1, 4);
     tcase_add_loop_test(tests, a_user_is_followed, 1, 4);
     tcase_add_loop_test(tests, what_is_released_meanwhile_is_not_broken, 1, 4);
@@ -411,5 +432,13 @@ int main(void)
     tcase_add_test(tests, a_write_that_may_have_been_replaced_stays_unknown);
     tcase_add_loop_test(tests, without_the_store_nothing_is_known, 1, 4);
     tcase_add_test(tests, a_damaged_lease_is_no_answer);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("break");
+
+    add_tests(suite, "all", begin_world);
+    add_tests(suite, "who asks is known", begin_knowing);
     return unit_run(suite);
 }

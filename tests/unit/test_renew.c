@@ -19,6 +19,13 @@ static void begin_world(void)
     world = world_make(pool);
 }
 
+/** The same where requests know who asks. */
+static void begin_knowing(void)
+{
+    begin_world();
+    world->knows = 1;
+}
+
 /** The ID of a new lock. */
 static apr_uint64_t take(const char *user, const char *resource)
 {
@@ -571,12 +578,11 @@ START_TEST(a_full_course_lets_windows_take_over)
 }
 END_TEST
 
-int main(void)
+static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 {
-    Suite *suite = suite_create("renew");
-    TCase *tests = tcase_create("renew");
+    TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, begin_world, teardown);
+    tcase_add_checked_fixture(tests, begin, teardown);
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, a_renewal_keeps_the_lock_and_its_grant);
     tcase_add_test(tests, a_lock_that_is_gone_is_not_renewed);
@@ -604,5 +610,13 @@ int main(void)
     tcase_add_test(tests, a_takeover_that_is_not_finished_leaves_the_lock);
     tcase_add_test(tests, what_such_a_takeover_left_is_cleared_away);
     tcase_add_test(tests, a_full_course_lets_windows_take_over);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("renew");
+
+    add_tests(suite, "renew", begin_world);
+    add_tests(suite, "who asks is known", begin_knowing);
     return unit_run(suite);
 }
