@@ -18,7 +18,7 @@ apr_status_t locks_break_find(locks_operation_t *op, locks_lock_t *lock,
 
     memset(lock, 0, sizeof(*lock));
     /* What was read ahead was asked for when the operation began. */
-    if (apr_hash_get(op->ahead, item.key, APR_HASH_KEY_STRING) == NULL) {
+    if (locks_ahead_find(op, item.key) == NULL) {
         op->asked = locks_now(op);
     }
     locks_read(op, &item, 1);

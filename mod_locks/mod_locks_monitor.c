@@ -350,7 +350,7 @@ int locks_monitor_ahead(locks_operation_t *op, const request_rec *r)
     int server;
 
     /* Who reads nothing ahead leaves the turn to the next. */
-    if (apr_hash_count(op->ahead) == 0 || now < due ||
+    if (op->ahead->nelts == 0 || now < due ||
         !atomic_compare_exchange_strong(&shared->ahead_due, &due,
                                         now + AHEAD_PERIOD)) {
         return -1;

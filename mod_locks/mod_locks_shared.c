@@ -17,7 +17,7 @@ APLOG_USE_MODULE(locks);
 /** The name of the memory among what is kept over restarts. Another layout
  *  needs another name: an httpd may load another version of this module at a
  *  restart. */
-#define SEGMENT_NAME "mod_locks segment 3"
+#define SEGMENT_NAME "mod_locks segment 4"
 
 /** The counters come after the rest. */
 static locks_counters_t *counters_in(locks_shared_t *shared)
