@@ -40,6 +40,7 @@ def compare(names, rounds=7, seconds=3, requests=REQUESTS, warm_up=True,
             results["refusals"] += [
                 measure_refusals(row, world, requests, seconds, say)
                 for row in counted]
+    results["machine"]["load after"] = machine.load()
     results["figures"].sort(key=lambda row: names.index(row["name"]))
     return results
 

@@ -48,6 +48,11 @@ def versions():
     return {"mod_locks": _commit(), **found}
 
 
+def load():
+    """How many threads wanted to run in the last minute."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def machine():
     cpu = re.search(r"^model name\s*: (.*)$",
                     Path("/proc/cpuinfo").read_text(), re.MULTILINE)
@@ -58,5 +63,5 @@ def machine():
             "memory": f"{memory / 2 ** 30:.1f} GiB",
             "kernel": platform.release(),
             "system": system["PRETTY_NAME"],
-            "load before": f"{os.getloadavg()[0]:.2f}",
+            "load before": load(),
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")}

@@ -4,7 +4,6 @@ stay, is no answer a 5xx, and does it stay as fast?"""
 
 import argparse
 import json
-import os
 import sys
 import threading
 from dataclasses import replace
@@ -92,7 +91,7 @@ def _minute(load, number, seconds, say):
     row = {"minute": number, "rate": wrk.requests_per_second(counted),
            "p50_us": counted["p50_us"], "p99_us": counted["p99_us"],
            "failed": int(failed), "unchanged": int(counted["unchanged"]),
-           "load": os.getloadavg()[0]}
+           "load": machine.load()}
     say(json.dumps(row))
     return row
 
@@ -137,7 +136,7 @@ def page(results):
     lines = [[str(row["minute"]), f"{row['rate']:,.0f}",
               f"{row['p50_us'] / 1000:.2f} ms",
               f"{row['p99_us'] / 1000:.2f} ms", str(row["failed"]),
-              f"{row['load']:.1f}"] for row in rows]
+              row["load"]] for row in rows]
     verdicts = [f"- {'yes' if good else '**no**'}: {what}"
                 for what, good in judge(results).items()]
     return "\n\n".join([
