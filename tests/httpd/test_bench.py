@@ -58,18 +58,26 @@ def world():
         yield world
 
 
-def test_a_wrong_body_is_a_failed_run(world):
+def test_the_trivial_answer_is_right(world):
+    wrk.measure(trivial_answer(world.trivial, "/trivial", NOBODY), 1)
+
+
+@pytest.mark.parametrize("expected", [
+    {"status": 201}, {"begins": "["}, {"ends": "]"},
+    # Of an answer that is too short, the end would be wrong, too.
+    {"length": len(trivial.ANSWER) + 1, "ends": ""}])
+def test_a_wrong_answer_is_a_failed_run(world, expected):
     load = trivial_answer(world.trivial, "/trivial", NOBODY)
-    wrk.measure(load, 1)
-    longer = {**load.options, "length": len(trivial.ANSWER) + 1}
+    wrong = replace(load, options={**load.options, **expected})
     with pytest.raises(wrk.WrongAnswer, match="not the same answer: 200 {"):
-        wrk.measure(replace(load, options=longer), 1)
+        wrk.measure(wrong, 1)
 
 
-@pytest.mark.parametrize("script", ["cycle", "renew", "contended"])
+@pytest.mark.parametrize("script", ["cycle", "renew", "contended", "mix"])
 def test_a_fast_error_is_a_failed_run(world, script):
     options = {**NOBODY, "path": "/locks", "course": "nothere", "owner": "x",
-               "gadget": "g1", "gadgets": 1, "users": 1, "method": "POST"}
+               "gadget": "g1", "gadgets": 1, "users": 1, "method": "POST",
+               "courses": 1, "first": 1}
     with pytest.raises(wrk.WrongAnswer, match=": 401 {"):
         wrk.measure(wrk.Load(script, world.address(), options), 1)
 
@@ -93,11 +101,11 @@ def test_a_soak_tells_growth():
 
 
 def test_a_profile_tells_parts_apart():
-    grouping = samples.Grouping({1}, 2)
+    grouping = samples.Grouping({1}, 2, 3)
 
     def group(pid, *frames):
         frames = [samples.Frame(*frame) for frame in frames]
-        return grouping.group(samples.Sample("apache2", pid, frames))
+        return grouping.group(samples.Sample(pid, frames))
 
     kernel, module = "[kernel.kallsyms]", "/x/mod_locks.so"
     assert group(1, ("locks_acquire", module)) == samples.LOCKS
@@ -110,4 +118,5 @@ def test_a_profile_tells_parts_apart():
     assert group(1, ("copy", kernel), ("__x64_sys_writev", kernel)
                  ) == samples.CLIENTS
     assert group(2, ("copy", kernel)) == samples.MEMCACHED
-    assert group(3, ("copy", kernel)) is None
+    assert group(3, ("copy", kernel)) == samples.GENERATOR
+    assert group(4, ("copy", kernel)) is None

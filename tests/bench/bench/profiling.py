@@ -2,11 +2,14 @@
 """Where the time goes: perf looks at the whole machine under three loads."""
 
 import argparse
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
-from harness.system import program
+from harness.system import eventually, parent_of, program
 
 from . import catalogue, machine, table
 from .compare import RESULTS
@@ -23,27 +26,40 @@ def _side(name, world):
     return figure.sides(world)[0]
 
 
+def _generator():
+    """The process of the wrk that this one has started."""
+    for process in Path("/proc").glob("[0-9]*"):
+        if parent_of(process) == os.getpid():
+            with suppress(OSError):
+                if (process / "comm").read_text() == "wrk\n":
+                    return int(process.name)
+    return None
+
+
 def _record(side, seconds, path):
-    """Samples of the middle of a run."""
+    """Samples of the middle of a run. Returns the load generator's process."""
     side.run(1)
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(side.run, seconds + 2)
+        generator = eventually(_generator)
         subprocess.run(
             [program("perf"), "record", "-q", "-a", "-g", "-F",
              str(FREQUENCY), "-o", path, "--", "sleep", str(seconds)],
             check=True, capture_output=True)
         run.result()
+    return generator
 
 
 def profile(seconds):
     """The counts of groups and functions for each load."""
     counted = {}
     with catalogue.start("event") as world:
-        grouping = Grouping(world.site.httpd.children(),
-                            world.site.store.pid)
+        site = world.site
         for title, name in LOADS.items():
             path = world.folder / f"{name}.perf"
-            _record(_side(name, world), seconds, path)
+            generator = _record(_side(name, world), seconds, path)
+            grouping = Grouping(site.httpd.children(), site.store.pid,
+                                generator)
             counted[title] = grouping.count(read_samples(path))
             path.unlink()
     return counted

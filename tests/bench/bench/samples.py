@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.httpd import locks_module
 
-Sample = namedtuple("Sample", "command pid frames")
+Sample = namedtuple("Sample", "pid frames")
 Frame = namedtuple("Frame", "symbol library")
 
 FRAME = re.compile(r"\s+[0-9a-f]+ (.+) \((.+)\)$")
@@ -39,17 +39,14 @@ SOURCES = (("locks_memcached", LIBMEMCACHED), ("locks_json", JSON),
 def read_samples(path):
     """Those in a file of perf's."""
     answer = subprocess.run(
-        ["perf", "script", "-i", path, "-F", "comm,pid,ip,sym,dso"],
+        ["perf", "script", "-i", path, "-F", "pid,ip,sym,dso"],
         text=True, errors="replace", capture_output=True, check=True)
     for paragraph in answer.stdout.split("\n\n"):
         head, *lines = paragraph.strip("\n").split("\n")
-        words = head.split()
-        if len(words) < 2 or not words[-1].isdigit():
-            continue
         frames = [Frame(*match.groups())
                   for match in map(FRAME.match, lines) if match]
         if frames:
-            yield Sample(" ".join(words[:-1]), int(words[-1]), frames)
+            yield Sample(int(head), frames)
 
 
 def sources_of_symbols():
@@ -71,11 +68,12 @@ def _first(pairs, name, otherwise):
 
 
 class Grouping:
-    """Knows which processes are ours."""
+    """Knows which processes are ours: those of httpd, and one each of the
+    others."""
 
-    def __init__(self, httpd, memcached):
+    def __init__(self, httpd, memcached, generator):
         self._httpd = set(httpd)
-        self._memcached = memcached
+        self._others = {memcached: MEMCACHED, generator: GENERATOR}
         self._sources = sources_of_symbols()
 
     def _in_module(self, symbol):
@@ -98,11 +96,9 @@ class Grouping:
 
     def group(self, sample):
         """None for what other processes do."""
-        if sample.pid == self._memcached:
-            return MEMCACHED
         if sample.pid in self._httpd:
             return self._in_httpd(sample.frames)
-        return GENERATOR if sample.command == "wrk" else None
+        return self._others.get(sample.pid)
 
     def count(self, samples):
         """How many in each group, and in each function of httpd's children
