@@ -2,6 +2,7 @@
 """What measures speed works: every answer is right, every figure has its row.
 Nothing here is a matter of time."""
 
+import os
 import sys
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -18,6 +19,8 @@ from bench.against_trivial import trivial_answer  # noqa: E402
 
 # Their peers are not installed for the tests.
 HERE = [name for name in catalogue.NAMES if name not in catalogue.WITH_PEERS]
+pytestmark = pytest.mark.skipif(
+    "LOCKS_WRAPPER" in os.environ, reason="a tool makes httpd too slow for it")
 NOBODY = {"header:SID": "nobody{n}"}
 
 

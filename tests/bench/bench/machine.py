@@ -35,11 +35,10 @@ def _version(pattern):
 
 
 def _commit():
-    """Of the module: results of measuring do not change it."""
-    where = ("git", "-C", str(ROOT))
-    commit = _said(*where, "rev-parse", "--short=12", "HEAD")
-    changed = _said(*where, "status", "--porcelain", "--",
-                    "mod_locks", "include")
+    """The last that changed the module; those of the tests do not count."""
+    git, module = ("git", "-C", str(ROOT)), ("--", "mod_locks", "include")
+    commit = _said(*git, "log", "-1", "--format=%h", "--abbrev=12", *module)
+    changed = _said(*git, "status", "--porcelain", *module)
     return (commit or "unknown") + (" with changes" if changed else "")
 
 
