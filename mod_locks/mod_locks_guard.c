@@ -113,6 +113,22 @@ static int read_bulk(watch_t *watch, locks_target_t *target)
 
 /* ---- Who writes ---- */
 
+/**
+ * Names the writer's own lease, if it is known whose: where the writer holds
+ * the gadget nothing is left to be read later. Not for more than one gadget:
+ * the lease may be read before the slots are, and a lock that moves between two
+ * gadgets at that moment would be on neither.
+ */
+static void expect_own_lease(const watch_t *watch, const locks_target_t *target)
+{
+    const char *user = locks_caller_foreseen(&watch->claim);
+
+    if (user != NULL && target->gadgets != NULL &&
+        target->gadgets->nelts == 1) {
+        locks_ahead_lease(watch->op, user);
+    }
+}
+
 /** Opens the operation, and names what the first round trip is to read. */
 static void open_operation(watch_t *watch, locks_target_t *target)
 {
@@ -128,6 +144,7 @@ static void open_operation(watch_t *watch, locks_target_t *target)
     }
     if (locks_course_id_valid(target->course_key)) {
         locks_ahead_slots(watch->op, target->course_key);
+        expect_own_lease(watch, target);
     }
 }
 

@@ -281,13 +281,15 @@ def test_another_users_lock_takes_no_more(site, course, pair):
 def test_guard_and_protected_locations_do_not_look_it_up(site, course, pair):
     known, other = pair
     contract.granted(other.lock(course, "g1"))
+    contract.granted(known.lock(course, "g3"))
 
     def write(gadget):
         return known.raw("PUT", f"/guarded/{course.id}/{gadget}",
                          checked=False)
 
     # Not delayed: what the guard read ahead is soon too old for it.
-    for gadget, trips, outcomes in (("g1", 2, [403]), ("g2", 1, [404, 405])):
+    for gadget, trips, outcomes in (("g1", 2, [403]), ("g2", 1, [404, 405]),
+                                    ("g3", 1, [404, 405])):
         with site.proxy.recording() as exchanges:
             assert write(gadget).status in outcomes
         assert sequential_trips(exchanges) == trips
