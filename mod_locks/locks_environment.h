@@ -10,6 +10,8 @@
 #include <apr.h>
 #include <apr_time.h>
 
+#include <semaphore.h>
+
 /** Called by many threads at once. */
 typedef struct locks_environment_t {
     /** The wall clock, which hosts share more or less. */
@@ -18,6 +20,9 @@ typedef struct locks_environment_t {
     apr_time_t (*ticks)(void *baton);
     /** Sleeps. */
     void (*pause)(void *baton, apr_interval_time_t duration);
+    /** Sleeps until another thread or process posts the semaphore, and no
+     *  longer than so. NULL where nobody else can. */
+    void (*await)(void *baton, sem_t *posted, apr_interval_time_t longest);
     /** A random number; no two processes may see the same sequence. */
     apr_uint64_t (*random)(void *baton);
     void *baton;

@@ -3,6 +3,8 @@
 
 #include <apr_hash.h>
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 /** How many turns there are at once; courses that share a place wait for each
@@ -15,11 +17,6 @@
 #define TURN_MAX apr_time_from_msec(10)
 /** The longest wait for one. */
 #define WAIT_MAX apr_time_from_msec(50)
-/** The longest pause before who waits looks again, for each who waits; so that
- *  together they look about as often, however many they are. */
-#define PAUSE_EACH 100
-#define PAUSES_MAX 32
-
 /** By itself in a cache line. */
 typedef struct locks_turn_place_t {
     /** Until when somebody has the turn, by ticks; not in the future if nobody
@@ -29,7 +26,12 @@ typedef struct locks_turn_place_t {
     _Atomic apr_uint64_t count;
     /** How many wait, or died waiting. */
     _Atomic apr_uint32_t waiting;
-    char unused[CACHE_LINE - 3 * sizeof(apr_uint64_t)];
+    /** Posted for one of those who wait when a turn ends. That it was posted
+     *  means no more than that it is time to look. */
+    sem_t ended;
+    char unused[CACHE_LINE - (2 * sizeof(apr_uint64_t) + sizeof(apr_uint32_t) +
+                              sizeof(sem_t)) %
+                                 CACHE_LINE];
 } locks_turn_place_t;
 
 struct locks_turns_t {
@@ -46,6 +48,18 @@ locks_turns_t *locks_turns_in(void *memory)
     apr_uintptr_t address = (apr_uintptr_t)memory + CACHE_LINE - 1;
 
     return (locks_turns_t *)(address - address % CACHE_LINE);
+}
+
+apr_status_t locks_turns_begin(locks_turns_t *turns)
+{
+    int i;
+
+    for (i = 0; i < PLACES; i++) {
+        if (sem_init(&turns->places[i].ended, 1, 0) != 0) {
+            return errno;
+        }
+    }
+    return APR_SUCCESS;
 }
 
 void locks_turn_watch(locks_turn_t *turn, locks_turns_t *turns,
@@ -75,17 +89,31 @@ static int try_take(locks_turn_t *turn, apr_time_t now)
     return 1;
 }
 
-/** Sleeps for a random time, the longer the more there are who wait. */
-static void pause_among(const locks_turn_t *turn)
+/** Sleeps until a turn ends, or is over. Who waits says so and then looks
+ *  whether it ended, who ends it does it the other way round: so one of the two
+ *  always sees the other. */
+static void await_end(const locks_turn_t *turn, apr_time_t now)
 {
-    apr_uint64_t waiting = atomic_fetch_add(&turn->place->waiting, 1) + 1;
-    apr_uint64_t pauses = waiting < PAUSES_MAX ? waiting : PAUSES_MAX;
+    apr_interval_time_t left;
 
-    turn->env->pause(
-        turn->env->baton,
-        1 + (apr_interval_time_t)(turn->env->random(turn->env->baton) %
-                                  (pauses * PAUSE_EACH)));
-    atomic_fetch_sub(&turn->place->waiting, 1);
+    (void)atomic_fetch_add(&turn->place->waiting, 1);
+    left = atomic_load(&turn->place->until) - now;
+    if (left > 0) {
+        turn->env->await(turn->env->baton, &turn->place->ended, left);
+    }
+    (void)atomic_fetch_sub(&turn->place->waiting, 1);
+}
+
+/** Wakes one of those who wait. Once is enough until somebody woke up: who died
+ *  waiting never does. */
+static void wake(locks_turn_place_t *place)
+{
+    int posted;
+
+    if (atomic_load(&place->waiting) > 0 &&
+        sem_getvalue(&place->ended, &posted) == 0 && posted == 0) {
+        (void)sem_post(&place->ended);
+    }
 }
 
 int locks_turn_take(locks_turn_t *turn)
@@ -103,7 +131,7 @@ int locks_turn_take(locks_turn_t *turn)
             return 1;
         }
         waited = 1;
-        pause_among(turn);
+        await_end(turn, now);
         now = turn->env->ticks(turn->env->baton);
     }
     return atomic_fetch_add(&turn->place->count, 1) != turn->seen || waited;
@@ -118,5 +146,6 @@ void locks_turn_give(locks_turn_t *turn)
         (void)atomic_fetch_add(&turn->place->count, 1);
         /* Fails if it lasted too long, and another has it by now. */
         (void)atomic_compare_exchange_strong(&turn->place->until, &until, 0);
+        wake(turn->place);
     }
 }

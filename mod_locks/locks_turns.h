@@ -25,6 +25,10 @@ apr_size_t locks_turns_size(void);
 /** The turns in memory that was filled with zeros, at any address. */
 locks_turns_t *locks_turns_in(void *memory);
 
+/** Makes them ready, once, before any process uses them.
+ *  @return an error of sem_init() */
+apr_status_t locks_turns_begin(locks_turns_t *turns);
+
 /** What one operation knows of its turn. */
 typedef struct locks_turn_t {
     /** NULL where nobody takes turns. */

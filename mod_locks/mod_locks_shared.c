@@ -25,6 +25,12 @@ static locks_counters_t *counters_in(locks_shared_t *shared)
     return locks_counters_in(shared + 1);
 }
 
+/** And the turns after those. */
+static locks_turns_t *turns_in(locks_shared_t *shared)
+{
+    return locks_turns_in((char *)(shared + 1) + locks_counters_size());
+}
+
 /** Makes a new nonce. */
 static apr_status_t make_nonce(locks_shared_t *shared)
 {
@@ -54,6 +60,9 @@ static apr_status_t make_segment(locks_shared_t **made, apr_pool_t *pool)
     memset(shared, 0, size);
     shared->started = apr_time_now();
     rv = make_nonce(shared);
+    if (rv == APR_SUCCESS) {
+        rv = locks_turns_begin(turns_in(shared));
+    }
     if (rv == APR_SUCCESS) {
         locks_counters_note_minute(counters_in(shared), shared->started);
         *made = shared;
@@ -117,8 +126,7 @@ locks_counters_t *locks_counters(const server_rec *server)
 
 locks_turns_t *locks_turns(const server_rec *server)
 {
-    return locks_turns_in((char *)counters_in(locks_shared(server)) +
-                          locks_counters_size());
+    return turns_in(locks_shared(server));
 }
 
 /** A record that nobody uses in this configuration; those that were never used

@@ -3,16 +3,22 @@
 
 #include "locks_turns.h"
 
+#include <setjmp.h>
+
 /** The longest turn and the longest wait, as locks_turns.c has them. */
 #define TURN_MAX apr_time_from_msec(10)
 #define WAIT_MAX apr_time_from_msec(50)
 
-/** A world where time passes in pauses alone. */
+/** A world where time passes in waits alone. */
 static apr_time_t ticks;
-static int pauses;
-/** Gives its turn in the pause of this number. */
+static int waits;
+/** Gives its turn in the wait of this number. */
 static locks_turn_t *leaver;
 static int leaves_in;
+/** Does who waits die there? */
+static int dies;
+static jmp_buf death;
+static sem_t *died_at;
 
 static apr_time_t tell_ticks(void *baton)
 {
@@ -20,24 +26,25 @@ static apr_time_t tell_ticks(void *baton)
     return ticks;
 }
 
-static void pass(void *baton, apr_interval_time_t duration)
+/** Wakes up at once if somebody posts, and now and then for nothing. */
+static void await(void *baton, sem_t *posted, apr_interval_time_t longest)
 {
     (void)baton;
-    ck_assert_int_gt(duration, 0);
-    ticks += duration;
-    if (++pauses == leaves_in) {
+    ck_assert_int_gt(longest, 0);
+    if (dies) {
+        died_at = posted;
+        longjmp(death, 1);
+    }
+    if (++waits == leaves_in) {
         locks_turn_give(leaver);
+        ck_assert_int_eq(sem_trywait(posted), 0);
+    } else {
+        ticks += longest < 1000 ? longest : 1000;
     }
 }
 
-static apr_uint64_t draw(void *baton)
-{
-    (void)baton;
-    return 98;
-}
-
 static const locks_environment_t env = {
-    .now = tell_ticks, .ticks = tell_ticks, .pause = pass, .random = draw};
+    .now = tell_ticks, .ticks = tell_ticks, .await = await};
 
 static locks_turns_t *turns;
 static locks_turn_t ann;
@@ -48,10 +55,11 @@ static void begin(void)
     char *memory = apr_pcalloc(pool, locks_turns_size() + 1);
 
     turns = locks_turns_in(memory + 1);
+    ck_assert_int_eq(locks_turns_begin(turns), APR_SUCCESS);
     memset(&ann, 0, sizeof(ann));
     memset(&ben, 0, sizeof(ben));
     ticks = apr_time_from_sec(1);
-    pauses = 0;
+    waits = 0;
     leaves_in = 0;
 }
 
@@ -70,7 +78,7 @@ START_TEST(who_is_alone_waits_for_nobody)
     ck_assert_int_eq(locks_turn_take(&ann), 0);
     ck_assert_int_eq(locks_turn_take(&ann), 0);
     locks_turn_give(&ann);
-    ck_assert_int_eq(pauses, 0);
+    ck_assert_int_eq(waits, 0);
 }
 END_TEST
 
@@ -83,7 +91,7 @@ START_TEST(a_turn_since_is_told)
     locks_turn_give(&ann);
     ck_assert_int_ne(locks_turn_take(&ben), 0);
     locks_turn_give(&ben);
-    ck_assert_int_eq(pauses, 0);
+    ck_assert_int_eq(waits, 0);
 }
 END_TEST
 
@@ -95,7 +103,7 @@ START_TEST(a_turn_that_was_under_way_is_told)
     watch(&ben);
     locks_turn_give(&ann);
     ck_assert_int_ne(locks_turn_take(&ben), 0);
-    ck_assert_int_eq(pauses, 0);
+    ck_assert_int_eq(waits, 0);
 }
 END_TEST
 
@@ -108,7 +116,7 @@ START_TEST(who_waits_has_the_turn_when_it_is_given)
     leaves_in = 3;
     watch(&ben);
     ck_assert_int_ne(locks_turn_take(&ben), 0);
-    ck_assert_int_eq(pauses, 3);
+    ck_assert_int_eq(waits, 3);
     ck_assert_int_ne(ben.until, 0);
 }
 END_TEST
@@ -136,10 +144,11 @@ START_TEST(a_turn_that_nobody_ends_is_over_soon)
 END_TEST
 
 /** Takes the turn again and again. */
-static void hog(void *baton, apr_interval_time_t duration)
+static void hog(void *baton, sem_t *posted, apr_interval_time_t longest)
 {
     (void)baton;
-    ticks += duration;
+    (void)posted;
+    ticks += longest < 1000 ? longest : 1000;
     locks_turn_give(&ann);
     (void)locks_turn_take(&ann);
 }
@@ -150,7 +159,7 @@ START_TEST(who_waited_long_enough_goes_on_without)
     apr_time_t began;
 
     begin();
-    crowded.pause = hog;
+    crowded.await = hog;
     watch(&ann);
     (void)locks_turn_take(&ann);
     began = ticks;
@@ -162,13 +171,39 @@ START_TEST(who_waited_long_enough_goes_on_without)
 }
 END_TEST
 
+/* One that died waiting counts for ever, and yet nobody is woken for nothing
+ * more than once. */
+START_TEST(who_died_waiting_wakes_nobody)
+{
+    int i;
+
+    begin();
+    watch(&ann);
+    (void)locks_turn_take(&ann);
+    dies = 1;
+    watch(&ben);
+    if (setjmp(death) == 0) {
+        (void)locks_turn_take(&ben);
+    }
+    dies = 0;
+    locks_turn_give(&ann);
+    for (i = 0; i < 100; i++) {
+        watch(&ann);
+        (void)locks_turn_take(&ann);
+        locks_turn_give(&ann);
+    }
+    ck_assert_int_eq(sem_trywait(died_at), 0);
+    ck_assert_int_ne(sem_trywait(died_at), 0);
+}
+END_TEST
+
 START_TEST(without_turns_nobody_waits)
 {
     begin();
     locks_turn_watch(&ann, NULL, &env, "course1");
     ck_assert_int_eq(locks_turn_take(&ann), 0);
     locks_turn_give(&ann);
-    ck_assert_int_eq(pauses, 0);
+    ck_assert_int_eq(waits, 0);
 }
 END_TEST
 
@@ -183,6 +218,7 @@ int main(void)
     tcase_add_test(tcase, who_waits_has_the_turn_when_it_is_given);
     tcase_add_test(tcase, a_turn_that_nobody_ends_is_over_soon);
     tcase_add_test(tcase, who_waited_long_enough_goes_on_without);
+    tcase_add_test(tcase, who_died_waiting_wakes_nobody);
     tcase_add_test(tcase, without_turns_nobody_waits);
     return unit_run(suite);
 }
