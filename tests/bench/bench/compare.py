@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.system import ROOT
 
 from . import catalogue, chart, machine, table
+from .ending import end_in_order
 from .rounds import measure_figure, measure_refusals
 from .wrk import WrongAnswer
 
@@ -86,6 +87,7 @@ def _options(arguments):
 
 def main(arguments):
     options = _options(arguments)
+    end_in_order()
     settings = {"rounds": options.rounds, "seconds": options.seconds,
                 "requests": options.requests}
     if options.smoke:

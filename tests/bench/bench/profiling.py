@@ -13,6 +13,7 @@ from harness.system import eventually, parent_of, program
 
 from . import catalogue, machine, table
 from .compare import RESULTS
+from .ending import end_in_order
 from .samples import GENERATOR, GROUPS, Grouping, read_samples
 
 LOADS = {"list of 10 locks": "get", "acquire + release": "cycle",
@@ -107,6 +108,7 @@ def main(arguments):
     parser.add_argument("--seconds", type=int, default=10,
                         help="under each load")
     options = parser.parse_args(arguments)
+    end_in_order()
     here = machine.machine()
     text = page(profile(options.seconds), options.seconds, here)
     (RESULTS / "profile.md").write_text(text)

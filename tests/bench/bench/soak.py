@@ -13,6 +13,7 @@ from harness.system import resident
 
 from . import machine, table, wrk
 from .compare import RESULTS
+from .ending import end_in_order
 from .world import running_world
 from .wrk import CONNECTIONS, Load
 
@@ -155,6 +156,7 @@ def main(arguments):
                                      description=__doc__)
     parser.add_argument("--minutes", type=int, default=30)
     options = parser.parse_args(arguments)
+    end_in_order()
     try:
         results = soak(options.minutes)
     except wrk.WrongAnswer as wrong:
