@@ -37,6 +37,7 @@ def test_every_figure_has_its_row(results, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert all(f"| `{name}` |" in text for name in HERE)
     assert "- mod_locks: " in text and "- wrk: " in text
+    assert "| 1,000,000 |" in (tmp_path / "capacity.md").read_text()
 
 
 def test_every_target_has_its_bar(results):

@@ -88,17 +88,22 @@ def _cycle(world):
             trivial(world, {"header:SID": "cycler{n}"}))
 
 
+def _cycle_kept(world):
+    return (own_courses(world, "keptcycler", "kept"),
+            trivial(world, {"header:SID": "keptcycler{n}"}))
+
+
 def _cycle_one_course(world):
     course = world.people.course("together")
     return (cycle(world, "together", course, "g{n}"),
             trivial(world, {"header:SID": "together{n}"}))
 
 
-def _renewal(world, method):
-    role = f"renewer{method.lower()}"
+def _renewal(world, method, vhost=""):
+    role = f"{vhost}renewer{method.lower()}"
     courses = world.people.courses(f"{role}course" + "{n}")
     people = world.people.users(role, courses)
-    load = Load("renew", world.address(),
+    load = Load("renew", world.address(vhost),
                 {**people, "path": "/locks", "method": method,
                  "course": courses, "gadget": "g1"})
     return Side(f"renewal by {method}", load), trivial(world, people)
@@ -106,6 +111,10 @@ def _renewal(world, method):
 
 def _renew(world):
     return _renewal(world, "POST")
+
+
+def _renew_kept(world):
+    return _renewal(world, "POST", "kept")
 
 
 def _put(world):
@@ -124,8 +133,12 @@ FIGURES = (
     Figure("cycle-one-course", "acquire + release, all users in one course"
            " / trivial", "event", "per second", _cycle_one_course,
            target=0.14),
+    Figure("cycle-kept", "the first, with sessions kept in httpd's children",
+           "event", "per second", _cycle_kept),
     Figure("renew", "renewal by POST / trivial request", "event",
            "requests/s", _renew, target=0.30),
+    Figure("renew-kept", "the same, with sessions kept in httpd's children",
+           "event", "requests/s", _renew_kept),
     Figure("put", "renewal by PUT / trivial request", "event", "requests/s",
            _put),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.system import ROOT
 
-from . import catalogue, chart, machine, table
+from . import capacity, catalogue, chart, machine, table
 from .ending import end_in_order
 from .rounds import measure_figure, measure_refusals
 from .wrk import WrongAnswer
@@ -52,6 +52,7 @@ def write(results, folder):
         json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (folder / "table.md").write_text(table.page(results))
     (folder / "chart.svg").write_text(chart.draw(results))
+    capacity.write(results, folder)
 
 
 def show(results, readme=README):

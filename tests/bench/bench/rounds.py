@@ -12,8 +12,11 @@ def spread(values):
 
 
 def _measured(side, runs):
+    costs = list(map(side.cost, runs))
+    stores = [cost * run["store_us"] / run["processor_us"]
+              for cost, run in zip(costs, runs)]
     return {"title": side.title, **spread(list(map(side.value, runs))),
-            "cost": spread(list(map(side.cost, runs)))}
+            "cost": spread(costs), "store_cost": spread(stores)}
 
 
 def _ratio(numerators, denominators):

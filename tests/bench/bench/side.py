@@ -20,8 +20,9 @@ class Side:
     value: Callable = wrk.requests_per_second
     cost: Callable = wrk.processor_per_request
 
-    def run(self, seconds, processes=()):
-        """What was counted, by name. `processes` are the servers'."""
+    def run(self, seconds, processes=None):
+        """What was counted, by name. `processes` are the servers', by kind.
+        """
         return wrk.measure(self.load, seconds, processes)
 
 
@@ -30,10 +31,10 @@ class EtcdSide(Side):
     """Each run has an etcd of its own: leases are not revoked, and those of
     one run must not burden the next."""
 
-    def run(self, seconds, processes=()):
+    def run(self, seconds, processes=None):
         with running_etcd() as (address, pid):
             return wrk.measure(replace(self.load, address=address), seconds,
-                               [*processes, pid])
+                               {**(processes or {}), "etcd": [pid]})
 
 
 _runs = itertools.count(1)
@@ -48,7 +49,7 @@ class DavSide(Side):
 
     folder: object = None
 
-    def run(self, seconds, processes=()):
+    def run(self, seconds, processes=None):
         name = f"run{next(_runs)}"
         (self.folder / name).mkdir()
         for number in range(1, FILES * CONNECTIONS + 1):

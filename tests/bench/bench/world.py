@@ -68,10 +68,10 @@ class World:
         self.mpm = mpm
 
     def processes(self):
-        """Those of all servers."""
-        return [self.site.store.pid,
-                *(pid for httpd in (self.site.httpd, self._plain)
-                  for pid in (httpd.pid, *httpd.children()))]
+        """Those of all servers, by kind."""
+        return {"store": [self.site.store.pid],
+                "httpd": [pid for httpd in (self.site.httpd, self._plain)
+                          for pid in (httpd.pid, *httpd.children())]}
 
     def address(self, vhost=""):
         return self.site.httpd.addresses[vhost]

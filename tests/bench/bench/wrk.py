@@ -50,10 +50,11 @@ def processor_time(processes):
     return nanoseconds / 1000
 
 
-def measure(load, seconds, processes=()):
+def measure(load, seconds, processes=None):
     """Runs the load; returns what was counted, as numbers by name, and the
-    time that these processes ran meanwhile."""
-    before = processor_time(processes)
+    time that processes ran meanwhile: lists of their IDs, by kind."""
+    processes = processes or {}
+    before = {kind: processor_time(processes[kind]) for kind in processes}
     answer = subprocess.run(load.command(seconds), cwd=SCRIPTS, text=True,
                             capture_output=True, timeout=seconds + 60)
     lines = [line for line in answer.stdout.splitlines()
@@ -61,7 +62,9 @@ def measure(load, seconds, processes=()):
     if answer.returncode or not lines or "PANIC" in answer.stderr:
         raise WrongAnswer(f"{load.script}: {answer.stdout}{answer.stderr}")
     counted = json.loads(lines[-1].removeprefix("BENCH "))
-    counted["processor_us"] = processor_time(processes) - before
+    ran = {f"{kind}_us": processor_time(processes[kind]) - before[kind]
+           for kind in processes}
+    counted |= ran | {"processor_us": sum(ran.values())}
     _check(load, counted, counted.pop("first_wrong"))
     return counted
 
