@@ -45,9 +45,10 @@ apr_size_t locks_turns_size(void)
 
 locks_turns_t *locks_turns_in(void *memory)
 {
-    apr_uintptr_t address = (apr_uintptr_t)memory + CACHE_LINE - 1;
+    apr_uintptr_t beyond = (apr_uintptr_t)memory % CACHE_LINE;
 
-    return (locks_turns_t *)(address - address % CACHE_LINE);
+    return (locks_turns_t *)((char *)memory +
+                             (CACHE_LINE - beyond) % CACHE_LINE);
 }
 
 apr_status_t locks_turns_begin(locks_turns_t *turns)
