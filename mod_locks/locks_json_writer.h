@@ -7,6 +7,10 @@
 #ifndef LOCKS_JSON_WRITER_H
 #define LOCKS_JSON_WRITER_H
 
+/* Before APR, whose lists else do without offsetof(), in a way that C does not
+ * define. */
+#include <stddef.h>
+
 #include <apr_buckets.h>
 
 /** Text on its way into a brigade. */

@@ -41,7 +41,8 @@ build() {
         [ "$object" -nt "$source" ] || "$FUZZ_CC" -std=gnu11 -g -O1 \
             "-fsanitize=fuzzer-no-link,$sanitizers" \
             -fno-sanitize-recover=undefined -I"$root/include" \
-            -I"$root/mod_locks" $FUZZ_CPPFLAGS -c "$source" -o "$object"
+            -I"$root/mod_locks" -I"$root/tests/support" $FUZZ_CPPFLAGS \
+            -c "$source" -o "$object"
     done
     # shellcheck disable=SC2086
     "$FUZZ_CC" "-fsanitize=fuzzer,$sanitizers" "$FUZZ_BUILD/fuzz_$1.o" \
