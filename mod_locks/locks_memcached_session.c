@@ -83,8 +83,8 @@ apr_status_t locks_memcached_start(locks_memcached_store_t *store, int threads,
                                    apr_pool_t *pool)
 {
     apr_pool_t *own;
-    /* Connections are made while other threads allocate from the process's
-     * pools. */
+    /* All that is freed at the end comes from here, whatever other threads do
+     * with the process's pools. */
     apr_status_t rv = locks_thread_pool(&own, pool);
     int i;
 

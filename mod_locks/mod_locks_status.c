@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "locks_reply.h"
-
 void locks_status_refuse(request_rec *r, int status, const char *message,
                          int as_json)
 {

@@ -24,6 +24,13 @@ static void world_pause(void *baton, apr_interval_time_t duration)
     world_pass(baton, duration);
 }
 
+/** Nobody posts while one waits: there is one thread. */
+static void world_await(void *baton, sem_t *posted, apr_interval_time_t longest)
+{
+    (void)posted;
+    world_pass(baton, longest);
+}
+
 /** Xorshift: chance that comes out the same in every run. */
 static apr_uint64_t world_random(void *baton)
 {
@@ -46,6 +53,7 @@ world_t *world_make(apr_pool_t *pool)
     world->env = (locks_environment_t){.now = world_now,
                                        .ticks = world_ticks,
                                        .pause = world_pause,
+                                       .await = world_await,
                                        .random = world_random,
                                        .baton = world};
     world->now = apr_time_from_sec(1700000000);
@@ -75,6 +83,7 @@ static locks_operation_t *begin(world_t *world)
         &world->rules, &world->env, LOCKS_TYPE_GADGET,
         base->provider->open(base, world->pool), world->pool);
 
+    op->turns = world->turns;
     op->tell = world->listens ? count_step : NULL;
     op->tell_baton = world;
     world->steps = 0;

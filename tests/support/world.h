@@ -40,6 +40,8 @@ typedef struct world_t {
     /** Is it known who asks before the store is asked, so that what finding a
      *  lock begins with is read ahead? */
     int knows;
+    /** At writing to courses; NULL while nobody takes turns. */
+    locks_turns_t *turns;
 } world_t;
 
 world_t *world_make(apr_pool_t *pool);

@@ -504,6 +504,70 @@ START_TEST(who_has_a_slot_already_needs_no_sweep)
 }
 END_TEST
 
+/** Has somebody else take another gadget while one reads the slots first. */
+static void overtake(void *baton, const memory_store_operation_t *operation)
+{
+    int *waits = baton;
+
+    if (*waits && operation->kind == MEMORY_STORE_FETCH) {
+        *waits = 0;
+        ck_assert_int_eq(take("ben", "g2"), APR_SUCCESS);
+    }
+}
+
+/** Of the acquire that was overtaken. */
+static apr_uint32_t conflicts;
+static apr_uint32_t trips;
+
+static void take_overtaken(void)
+{
+    int waits = 1;
+
+    take("eve", "g0");
+    memory_store_hook(world->store, NULL, overtake, &waits);
+    ck_assert_int_eq(world_acquire_ahead(world, "ann", WORLD_COURSE, "g1"),
+                     APR_SUCCESS);
+    conflicts = world->deeds.conflicts;
+    trips = world->round_trips;
+    ck_assert_str_eq(course_list(), "g0=eve g2=ben g1=ann");
+}
+
+static void begin_turns(void)
+{
+    world->turns = locks_turns_in(apr_pcalloc(pool, locks_turns_size()));
+    ck_assert_int_eq(locks_turns_begin(world->turns), APR_SUCCESS);
+}
+
+START_TEST(who_was_overtaken_starts_again)
+{
+    take_overtaken();
+    ck_assert_uint_eq(conflicts, 1);
+}
+END_TEST
+
+START_TEST(who_takes_turns_reads_again_and_loses_no_write)
+{
+    begin_turns();
+    take_overtaken();
+    ck_assert_uint_eq(conflicts, 0);
+    ck_assert_uint_eq(trips, 4);
+}
+END_TEST
+
+START_TEST(a_turn_of_one_who_died_stops_nobody)
+{
+    locks_turn_t dead = {.place = NULL};
+    apr_time_t began;
+
+    begin_turns();
+    locks_turn_watch(&dead, world->turns, &world->env, WORLD_COURSE);
+    (void)locks_turn_take(&dead);
+    began = world->ticks;
+    ck_assert_int_eq(take("ann", "g1"), APR_SUCCESS);
+    ck_assert_int_lt(world->ticks - began, apr_time_from_msec(20));
+}
+END_TEST
+
 START_TEST(ids_never_pass_their_largest)
 {
     locks_store_t *base = memory_store_base(world->store);
@@ -585,6 +649,9 @@ int main(void)
     tcase_add_test(tests, a_sweep_that_found_nothing_is_not_made_again_at_once);
     tcase_add_test(tests, a_sweep_that_left_work_is_made_again_at_once);
     tcase_add_test(tests, who_has_a_slot_already_needs_no_sweep);
+    tcase_add_test(tests, who_was_overtaken_starts_again);
+    tcase_add_test(tests, who_takes_turns_reads_again_and_loses_no_write);
+    tcase_add_test(tests, a_turn_of_one_who_died_stops_nobody);
     tcase_add_test(tests, ids_never_pass_their_largest);
     tcase_add_test(tests, round_trips_are_counted);
     return unit_run(suite);
