@@ -76,8 +76,11 @@ typedef struct locks_server_config_t {
     struct locks_shared_t *shared;
     /** All stores of the whole server: struct locks_watched_store_t *. */
     const apr_array_header_t *watched_stores;
-    /** Sessions that this child keeps; NULL if no server keeps any. */
-    struct locks_session_cache_t *kept_sessions;
+    /** Sessions that this child keeps; NULL if this server keeps none. */
+    struct locks_memo_t *kept_sessions;
+    /** Whose SIDs were last found to be, in this child; NULL if it has no
+     *  memory for that. */
+    struct locks_memo_t *known_users;
     /** Those who wait in this child; see mod_locks_wait.h. */
     struct locks_hall_t *hall;
     /** Where broken locks are recorded beside the error log, or NULL. */
@@ -267,13 +270,21 @@ struct locks_identity_t {
     apr_time_t until;
 };
 
-/** Makes this child's place for sessions that it keeps. */
+/** Makes this child's places for sessions that it keeps, and for users. */
 void locks_sid_start(apr_pool_t *pchild, server_rec *main_server);
 /** What is known already of this SID, to this request, to the one that it is
  *  part of or to one that was redirected to it, or to this child; or NULL. */
 const locks_identity_t *locks_sid_known(request_rec *r, const char *sid);
 /** The key of the session store that decides about a SID, or NULL. */
 const char *locks_sid_key(const char *sid, const request_rec *r);
+/** The user whom a session of this key was last found to be of, in this child;
+ *  NULL if it does not know. A guess, which decides nothing: the user may have
+ *  signed out since. */
+const char *locks_sid_guess(const request_rec *r, const char *key);
+/** Notes whom a session was found to be of, for locks_sid_guess().
+ *  @param user NULL for nobody */
+void locks_sid_note_user(const request_rec *r, const char *key,
+                         const char *user);
 /** Judges a SID by what the session store has under its key, and keeps the
  *  result for the request. Failures are logged.
  *  @param asked before the store was, by locks_deadline_now() */
@@ -305,6 +316,8 @@ typedef struct locks_claim_t {
     const char *session_key;
     /** What is known of the SID already, or NULL. */
     const locks_identity_t *identity;
+    /** Where nothing is: the user whom it may be of, or NULL. */
+    const char *guess;
     /** When the claim was made, by locks_deadline_now(), if the store is to
      *  be asked about the SID. */
     apr_time_t made;
@@ -324,8 +337,9 @@ typedef struct locks_caller_t {
 
 /** Reads the request's claim. OK, or HTTP_UNAUTHORIZED. */
 int locks_caller_claim(locks_claim_t *claim, request_rec *r);
-/** The user who claims to ask, if that is known before the store is asked;
- *  otherwise NULL. */
+/** The user who asks, as far as can be told before the store is asked; NULL
+ *  for nobody. It may turn out to be another one: good for reading ahead, and
+ *  for nothing else. */
 const char *locks_caller_foreseen(const locks_claim_t *claim);
 /** Has what the claim needs from the lock store read ahead. */
 void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,

@@ -21,6 +21,7 @@ int locks_caller_claim(locks_claim_t *claim, request_rec *r)
         claim->identity = locks_sid_known(r, sid);
         if (claim->identity == NULL) {
             claim->session_key = locks_sid_key(sid, r);
+            claim->guess = locks_sid_guess(r, claim->session_key);
             claim->made = locks_deadline_now();
         }
         return OK;
@@ -31,16 +32,18 @@ int locks_caller_claim(locks_claim_t *claim, request_rec *r)
                : HTTP_UNAUTHORIZED;
 }
 
+/** The user whom an identity is of; NULL for none. */
+static const char *user_of(const locks_identity_t *identity)
+{
+    return identity->status == OK ? identity->session->user_id : NULL;
+}
+
 const char *locks_caller_foreseen(const locks_claim_t *claim)
 {
-    const locks_identity_t *identity = claim->identity;
-
     if (claim->sid == NULL) {
         return claim->user;
     }
-    return identity != NULL && identity->status == OK
-               ? identity->session->user_id
-               : NULL;
+    return claim->identity != NULL ? user_of(claim->identity) : claim->guess;
 }
 
 /** Is the session read in the lock store's first round trip? */
@@ -59,7 +62,23 @@ void locks_caller_ahead(const locks_claim_t *claim, locks_operation_t *op,
     }
 }
 
-/** Finds out what the claim's SID stands for, unless that is known. */
+/** Remembers whose the SID is, where that is not what was foreseen. A store
+ *  that could not be asked has not said that it is nobody's. */
+static void note_user(const locks_claim_t *claim,
+                      const locks_identity_t *identity, const request_rec *r)
+{
+    const char *user = user_of(identity);
+    int is_as_guessed = user == NULL || claim->guess == NULL
+                            ? user == claim->guess
+                            : strcmp(user, claim->guess) == 0;
+
+    if (!is_as_guessed && identity->status != HTTP_SERVICE_UNAVAILABLE) {
+        locks_sid_note_user(r, claim->session_key, user);
+    }
+}
+
+/** Asks the session store what the claim's SID stands for, unless that is
+ *  known. */
 static const locks_identity_t *identify(const locks_claim_t *claim,
                                         locks_operation_t *op, request_rec *r)
 {
@@ -89,6 +108,9 @@ int locks_caller_judge(locks_caller_t *caller, const locks_claim_t *claim,
         return OK;
     }
     identity = identify(claim, op, r);
+    if (claim->identity == NULL) {
+        note_user(claim, identity, r);
+    }
     if (identity->status == OK) {
         const locks_session_t *session = identity->session;
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "locks_deadline.h"
-#include "locks_session_cache.h"
+#include "locks_memo.h"
 #include "locks_session_record.h"
 #include "mod_locks_shared.h"
 
@@ -55,37 +55,60 @@ const locks_session_provider_t locks_session_record_source = {
 
 /* ---- What this child keeps ---- */
 
+/** How many sessions a child keeps, and the longest record that it does. */
+#define KEPT_SESSIONS 4096
+#define KEPT_SESSION_MAX 512
+/** How many SIDs' users it knows, and the longest of their IDs. */
+#define KNOWN_USERS 16384
+#define KNOWN_USER_MAX 64
+
+static locks_memo_t *start_memo(int entries, apr_size_t longest,
+                                const char *what, server_rec *server,
+                                apr_pool_t *pchild)
+{
+    locks_memo_t *memo;
+    apr_status_t rv = locks_memo_create(&memo, entries, longest, pchild);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
+                     "locks: this child keeps no %s: does this host have "
+                     "memory left?",
+                     what);
+    }
+    return memo;
+}
+
 void locks_sid_start(apr_pool_t *pchild, server_rec *main_server)
 {
-    locks_session_cache_t *cache = NULL;
+    locks_memo_t *users = start_memo(KNOWN_USERS, KNOWN_USER_MAX,
+                                     "users of sessions", main_server, pchild);
+    locks_memo_t *sessions = NULL;
     server_rec *server;
 
     for (server = main_server; server != NULL; server = server->next) {
         locks_server_config_t *config =
             ap_get_module_config(server->module_config, &locks_module);
-        apr_status_t rv;
 
-        if (config->session_cache > 0 && cache == NULL &&
-            (rv = locks_session_cache_create(&cache, pchild)) != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
-                         "locks: no session is kept in this child: does this "
-                         "host have memory left?");
-            return;
+        if (config->session_cache > 0 && sessions == NULL) {
+            sessions = start_memo(KEPT_SESSIONS, KEPT_SESSION_MAX, "sessions",
+                                  server, pchild);
         }
-        config->kept_sessions = config->session_cache > 0 ? cache : NULL;
+        config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
+        config->known_users = users;
     }
 }
 
-/** What a session is kept under: what decides which it is. Virtual hosts that
- *  agree in all of that may share it, and judge it each by itself. */
-static locks_session_name_t name_of(const locks_server_config_t *config,
-                                    const char *key)
+/** What is kept of a session is kept under this: what decides which it is.
+ *  Virtual hosts that agree in all of that may share it, and judge it each by
+ *  itself. */
+static locks_memo_name_t name_of(const locks_server_config_t *config,
+                                 const char *key)
 {
-    return (locks_session_name_t){.store = config->session_store_address != NULL
-                                               ? config->session_store_address
-                                               : config->store_address,
-                                  .source = config->session_source,
-                                  .key = key};
+    return (locks_memo_name_t){.store = config->session_store_address != NULL
+                                            ? config->session_store_address
+                                            : config->store_address,
+                               .kind = config->session_source,
+                               .key = key};
 }
 
 /** Keeps what the store was found to hold, if it is a session. */
@@ -93,17 +116,45 @@ static void remember(request_rec *r, const locks_store_item_t *item,
                      int is_session, apr_time_t asked)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
-    locks_session_name_t name;
+    locks_memo_name_t name;
 
     if (config->kept_sessions == NULL || item->key == NULL) {
         return;
     }
     name = name_of(config, item->key);
-    locks_session_cache_note(config->kept_sessions, &name,
-                             is_session ? item->value : NULL,
-                             is_session ? item->length : 0, asked);
+    locks_memo_note(config->kept_sessions, &name,
+                    is_session ? item->value : NULL,
+                    is_session ? item->length : 0, asked);
     locks_count_event(locks_counters(r->server), LOCKS_EVENT_SESSION_CACHE_MISS,
                       1);
+}
+
+const char *locks_sid_guess(const request_rec *r, const char *key)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    locks_memo_value_t known;
+    locks_memo_name_t name;
+
+    if (config->known_users == NULL || key == NULL) {
+        return NULL;
+    }
+    name = name_of(config, key);
+    return locks_memo_find(config->known_users, &known, &name, 0, r->pool)
+               ? known.bytes
+               : NULL;
+}
+
+void locks_sid_note_user(const request_rec *r, const char *key,
+                         const char *user)
+{
+    const locks_server_config_t *config = locks_server_config(r->server);
+    locks_memo_name_t name;
+
+    if (config->known_users != NULL && key != NULL) {
+        name = name_of(config, key);
+        locks_memo_note(config->known_users, &name, user,
+                        user != NULL ? strlen(user) : 0, locks_deadline_now());
+    }
 }
 
 /* ---- What is known of a request's SID ---- */
@@ -164,17 +215,17 @@ static const locks_identity_t *find_kept(request_rec *r, const char *sid)
         config->kept_sessions != NULL ? locks_sid_key(sid, r) : NULL;
     locks_session_t *session = NULL;
     locks_identity_t *identity;
-    locks_session_name_t name;
-    locks_session_kept_t kept;
+    locks_memo_value_t kept;
+    locks_memo_name_t name;
 
     if (key == NULL) {
         return NULL;
     }
     name = name_of(config, key);
-    if (!locks_session_cache_find(config->kept_sessions, &kept, &name,
-                                  locks_deadline_now() - config->session_cache,
-                                  locks_first_request(r)->pool) ||
-        judge(&session, r, sid, kept.value, kept.length) != APR_SUCCESS) {
+    if (!locks_memo_find(config->kept_sessions, &kept, &name,
+                         locks_deadline_now() - config->session_cache,
+                         locks_first_request(r)->pool) ||
+        judge(&session, r, sid, kept.bytes, kept.length) != APR_SUCCESS) {
         return NULL;
     }
     identity = note_identity(r, sid, session, APR_SUCCESS);

@@ -168,6 +168,13 @@ def cost(site, request):
     return trips, answer
 
 
+def sign_in(site, user):
+    """The same user with another session, which httpd has not seen yet."""
+    record = {"sessionType": "PlainUserSession", "userId": user.user_id}
+    return site.client(site.session(record), user_id=user.user_id).at(
+        user.address)
+
+
 @pytest.fixture
 def pair(site, course):
     """A user whose session is kept, and one whose is not."""
@@ -176,84 +183,109 @@ def pair(site, course):
     return known, other.at(site.httpd.addresses["off"])
 
 
-def assert_costs(site, pair, request, with_cache, without):
-    """What a request costs each of the two, in this order."""
-    trips = [cost(site, lambda: request(user))[0] for user in pair]
-    assert trips == [with_cache, without]
+def assert_costs(site, pair, request, kept, seen, new):
+    """What a request costs a user whose session is kept, another one who has
+    asked before, and that one with a session that httpd has not seen."""
+    known, other = pair
+    clients = (known, other, sign_in(site, other))
+    trips = [cost(site, lambda: request(client))[0] for client in clients]
+    assert trips == [kept, seen, new]
 
 
-def test_acquire_takes_three(site, course, pair):
-    gadgets = iter(["g1", "g2"])
+def test_acquire_takes_three(site, pair):
+    known, other = pair
+    course = site.course("g1", "g2", "g3", "g4", "g5")
+    site.permit(course, known.user_id, other.user_id)
+    contract.granted(other.lock(course, "g4"))
+    contract.granted(other.lock(course, "g5"))
+    gadgets = iter(["g1", "g2", "g3"])
     assert_costs(site, pair,
                  lambda user: contract.granted(
-                     user.lock(course, next(gadgets))), 3, 4)
+                     user.lock(course, next(gadgets))), 3, 3, 4)
 
 
 def test_move_takes_three(site, pair):
-    course = site.course("g1", "g2", "g3", "g4")
+    course = site.course("g1", "g2", "g3", "g4", "g5")
     site.permit(course, *(user.user_id for user in pair))
     for user, gadget in zip(pair, ("g1", "g2")):
         contract.granted(user.lock(course, gadget))
-    gadgets = iter(["g3", "g4"])
+    gadgets = iter(["g3", "g4", "g5"])
     assert_costs(site, pair,
                  lambda user: contract.granted(
-                     user.lock(course, next(gadgets))), 3, 4)
+                     user.lock(course, next(gadgets))), 3, 3, 4)
 
 
 def test_a_short_internal_id_is_not_dearer(site):
-    course = site.course(internal="77")
+    """Its slots cannot be read before the catalog was asked."""
+    course = site.course("g1", "g2", "g3", "g4", internal="77")
     known, other = site.users(2, course)
+    other = other.at(site.httpd.addresses["off"])
     keep(known)
-    warm = contract.granted(known.lock(course, "g1"))
-    contract.released(known.unlock(warm["id"]))
-    gadgets = iter(["g1", "g2"])
-    assert_costs(site, (known, other.at(site.httpd.addresses["off"])),
+    for user in (known, other):
+        warm = contract.granted(user.lock(course, "g4"))
+        contract.released(user.unlock(warm["id"]))
+    gadgets = iter(["g1", "g2", "g3"])
+    assert_costs(site, (known, other),
                  lambda user: contract.granted(
-                     user.lock("77", next(gadgets))), 3, 4)
+                     user.lock("77", next(gadgets))), 3, 4, 4)
 
 
 def held(pair, course):
-    """Has both take a lock; the lock of each by its name."""
-    return {user.user_id: contract.granted(user.lock(course, gadget))["id"]
-            for user, gadget in zip(pair, ("g1", "g2"))}
+    """Has both take a lock; the gadget of each by its name."""
+    gadgets = {}
+    for user, gadget in zip(pair, ("g1", "g2")):
+        contract.granted(user.lock(course, gadget))
+        gadgets[user.user_id] = gadget
+    return gadgets
+
+
+def own_lock(user):
+    (lock,) = contract.listed(user.own())
+    return lock["id"]
 
 
 def test_renewal_takes_two(site, course, pair):
-    locks = held(pair, course)
-    gadgets = iter(["g1", "g2"])
-
-    def renew(user):
-        lock = contract.granted(user.lock(course, next(gadgets)))
-        assert lock["id"] == locks[user.user_id]
-
-    assert_costs(site, pair, renew, 2, 3)
+    gadgets = held(pair, course)
+    assert_costs(site, pair, lambda user: contract.granted(
+        user.lock(course, gadgets[user.user_id])), 2, 2, 3)
 
 
 def test_renewal_by_id_takes_three(site, course, pair):
-    locks = held(pair, course)
+    held(pair, course)
+    locks = {user.user_id: own_lock(user) for user in pair}
     assert_costs(site, pair, lambda user: contract.renewed(
-        user.renew(locks[user.user_id]), locks[user.user_id]), 3, 4)
+        user.renew(locks[user.user_id]), locks[user.user_id]), 3, 3, 4)
+
+
+def assert_release_costs(site, course, pair, release, known, new):
+    """What it costs those whose user httpd knows, and those of whom not."""
+    held(pair, course)
+    for user in pair:
+        lock = own_lock(user)
+        assert cost(site, lambda: release(user, lock))[0] == known
+    held(pair, course)
+    lock = own_lock(pair[1])
+    stranger = sign_in(site, pair[1])
+    assert cost(site, lambda: release(stranger, lock))[0] == new
+    assert contract.listed(stranger.own()) == []
 
 
 def test_release_takes_two(site, course, pair):
-    locks = held(pair, course)
-    assert_costs(site, pair, lambda user: contract.released(
-        user.unlock(locks[user.user_id])), 2, 3)
+    assert_release_costs(site, course, pair, lambda user, lock:
+                         contract.released(user.unlock(lock)), 2, 3)
 
 
 def test_release_of_the_own_lock_takes_three(site, course, pair):
-    held(pair, course)
-    assert_costs(site, pair, lambda user: contract.released(
-        user.own("DELETE")), 3, 4)
-    for user in pair:
-        assert contract.listed(user.own()) == []
+    assert_release_costs(site, course, pair, lambda user, lock:
+                         contract.released(user.own("DELETE")), 3, 4)
 
 
 def test_looking_at_the_own_lock_takes_two(site, course, pair):
-    locks = held(pair, course)
-    assert_costs(site, pair, lambda user: contract.listed(user.own()), 2, 3)
+    held(pair, course)
+    locks = {user.user_id: own_lock(user) for user in pair}
+    assert_costs(site, pair, lambda user: contract.listed(user.own()), 2, 2, 3)
     assert_costs(site, pair, lambda user: user.look(locks[user.user_id]),
-                 2, 3)
+                 2, 2, 3)
 
 
 def test_list_takes_two_and_leaves_the_session_alone(site, course, pair):
@@ -316,12 +348,10 @@ def test_session_of_another_store_saves_a_whole_round_trip(site, course):
 def test_session_that_httpd_looked_up_counts_as_known(site, course):
     """Without a cache too: AuthType SID has asked for it before."""
     user = site.user(course, vhost="off").at(base="/protected/locks")
-    trips, answer = cost(site, lambda: user.lock(course, "g1"))
-    contract.granted(answer, base="/protected/locks")
-    assert trips == 4
-    trips, answer = cost(site, lambda: user.lock(course, "g1"))
-    contract.granted(answer, base="/protected/locks")
-    assert trips == 3
+    for trips in (4, 3):
+        found = cost(site, lambda: user.lock(course, "g1"))
+        contract.granted(found[1], base="/protected/locks")
+        assert found[0] == trips
 
 
 def test_hits_and_misses_are_counted(site, status, course):

@@ -1,61 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kept sessions: which are found, for how long, which make room, and what
- * threads see of one another's. */
-#include "locks_session_cache.h"
+/* What a process remembers: which values are found, for how long, which make
+ * room, and what threads see of one another's. */
+#include "locks_memo.h"
 
 #include "unit.h"
 
 #include <apr_thread_proc.h>
 
-#define ENTRIES LOCKS_SESSION_CACHE_ENTRIES
-#define LONGEST LOCKS_SESSION_CACHE_VALUE_MAX
+#define ENTRIES 4096
+#define LONGEST 512
 #define THREADS 8
 #define TURNS 20000
 /** Few, so that threads meet. */
 #define RIVALS 3
 #define LETTERS 20
 
-static locks_session_cache_t *cache;
-static locks_session_kept_t kept;
+static locks_memo_t *memo;
+static locks_memo_value_t kept;
 
 static void begin(void)
 {
     setup();
-    ck_assert_int_eq(locks_session_cache_create(&cache, pool), APR_SUCCESS);
+    ck_assert_int_eq(locks_memo_create(&memo, ENTRIES, LONGEST, pool),
+                     APR_SUCCESS);
 }
 
-static locks_session_name_t named(const char *key)
+static locks_memo_name_t named(const char *key)
 {
-    return (locks_session_name_t){
-        .store = "memcached:a", .source = "record", .key = key};
+    return (locks_memo_name_t){
+        .store = "memcached:a", .kind = "record", .key = key};
 }
 
-static locks_session_name_t numbered(int number, apr_pool_t *in)
+static locks_memo_name_t numbered(int number, apr_pool_t *in)
 {
     return named(apr_psprintf(in, "session:%d", number));
 }
 
 static void note(const char *key, const char *value, apr_time_t asked)
 {
-    locks_session_name_t name = named(key);
+    locks_memo_name_t name = named(key);
 
-    locks_session_cache_note(cache, &name, value,
-                             value != NULL ? strlen(value) : 0, asked);
+    locks_memo_note(memo, &name, value, value != NULL ? strlen(value) : 0,
+                    asked);
 }
 
 static int find(const char *key, apr_time_t since)
 {
-    locks_session_name_t name = named(key);
+    locks_memo_name_t name = named(key);
 
     memset(&kept, 0xff, sizeof(kept));
-    return locks_session_cache_find(cache, &kept, &name, since, pool);
+    return locks_memo_find(memo, &kept, &name, since, pool);
 }
 
 static void assert_kept(const char *key, const char *value, apr_time_t asked)
 {
     ck_assert(find(key, asked - 1));
     ck_assert_uint_eq(kept.length, strlen(value));
-    ck_assert_str_eq(kept.value, value);
+    ck_assert_str_eq(kept.bytes, value);
     ck_assert_int_eq(kept.asked, asked);
 }
 
@@ -83,14 +84,13 @@ static const struct {
 
 START_TEST(a_value_is_bytes)
 {
-    locks_session_name_t name = named("a");
+    locks_memo_name_t name = named("a");
 
-    locks_session_cache_note(cache, &name,
-                             exactly(values[_i].bytes, values[_i].length),
-                             values[_i].length, 1);
+    locks_memo_note(memo, &name, exactly(values[_i].bytes, values[_i].length),
+                    values[_i].length, 1);
     ck_assert(find("a", 0));
     ck_assert_uint_eq(kept.length, values[_i].length);
-    ck_assert_mem_eq(kept.value, values[_i].bytes, values[_i].length + 1);
+    ck_assert_mem_eq(kept.bytes, values[_i].bytes, values[_i].length + 1);
 }
 END_TEST
 
@@ -167,7 +167,7 @@ START_TEST(a_long_value_is_not_kept)
 }
 END_TEST
 
-static const locks_session_name_t others[] = {
+static const locks_memo_name_t others[] = {
     {"memcached:b", "record", "session:1"},
     {"memcached:a", "mine", "session:1"},
     {"memcached:a", "record", "session:2"},
@@ -180,12 +180,12 @@ static const locks_session_name_t others[] = {
 
 START_TEST(names_are_told_apart)
 {
-    locks_session_cache_note(cache, &others[_i], "theirs", 6, 1000);
+    locks_memo_note(memo, &others[_i], "theirs", 6, 1000);
     ck_assert(!find("session:1", 0));
     note("session:1", "ours", 1000);
     assert_kept("session:1", "ours", 1000);
-    ck_assert(locks_session_cache_find(cache, &kept, &others[_i], 0, pool));
-    ck_assert_str_eq(kept.value, "theirs");
+    ck_assert(locks_memo_find(memo, &kept, &others[_i], 0, pool));
+    ck_assert_str_eq(kept.bytes, "theirs");
 }
 END_TEST
 
@@ -209,7 +209,7 @@ static int count_numbers(int from, int to)
 
     for (i = from; i < to; i++) {
         if (find(numbered(i, pool).key, 0)) {
-            ck_assert_str_eq(kept.value, apr_itoa(pool, i));
+            ck_assert_str_eq(kept.bytes, apr_itoa(pool, i));
             count++;
         }
     }
@@ -257,14 +257,14 @@ static apr_size_t make_value(char *value, int number, int turn)
     return length;
 }
 
-static int is_right(const locks_session_kept_t *found, int number)
+static int is_right(const locks_memo_value_t *found, int number)
 {
     char whole[LONGEST];
-    int letter = found->length > 1 ? found->value[1] - 'A' : 0;
+    int letter = found->length > 1 ? found->bytes[1] - 'A' : 0;
 
     return letter >= 0 && letter < LETTERS &&
            make_value(whole, number, letter) == found->length &&
-           memcmp(whole, found->value, found->length) == 0;
+           memcmp(whole, found->bytes, found->length) == 0;
 }
 
 static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
@@ -277,17 +277,16 @@ static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *data)
     apr_pool_create(&turn_pool, own);
     for (turn = 1; turn <= TURNS; turn++) {
         int number = turn / 2 % RIVALS;
-        locks_session_name_t name = numbered(number, turn_pool);
-        locks_session_kept_t mine;
+        locks_memo_name_t name = numbered(number, turn_pool);
+        locks_memo_value_t mine;
         char value[LONGEST];
 
         if (turn % 3 == 0) {
-            locks_session_cache_note(cache, &name, value,
-                                     make_value(value, number, turn), turn);
+            locks_memo_note(memo, &name, value, make_value(value, number, turn),
+                            turn);
         } else if (turn % 50 == 1) {
-            locks_session_cache_note(cache, &name, NULL, 0, turn);
-        } else if (locks_session_cache_find(cache, &mine, &name, 0,
-                                            turn_pool)) {
+            locks_memo_note(memo, &name, NULL, 0, turn);
+        } else if (locks_memo_find(memo, &mine, &name, 0, turn_pool)) {
             *wrong += !is_right(&mine, number);
         }
         apr_pool_clear(turn_pool);
@@ -321,7 +320,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("session_cache");
+    Suite *suite = suite_create("memo");
     TCase *tcase = tcase_create("all");
 
     tcase_add_checked_fixture(tcase, begin, teardown);
