@@ -15,7 +15,7 @@
  *  its owner field gives away: then neither is granted anything. Two courses
  *  of over-long IDs and one digest would share their slots, and refuse each
  *  other's gadgets of one name; no lock is granted twice by that. */
-static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
+static void digest(unsigned char bytes[LOCKS_DIGEST_LENGTH], const char *text)
 {
     apr_sha1_ctx_t context;
 
@@ -24,27 +24,53 @@ static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
     apr_sha1_final(bytes, &context);
 }
 
-const char *locks_digest(const char *text, apr_pool_t *pool)
+/** Writes a digest in hexadecimal, and a NUL byte. */
+static void write_hex(char hex[2 * LOCKS_DIGEST_LENGTH + 1],
+                      const unsigned char bytes[LOCKS_DIGEST_LENGTH])
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[APR_SHA1_DIGESTSIZE];
-    char *hex = apr_palloc(pool, 2 * sizeof(bytes) + 1);
     apr_size_t i;
 
-    digest(bytes, text);
-    for (i = 0; i < sizeof(bytes); i++) {
+    for (i = 0; i < LOCKS_DIGEST_LENGTH; i++) {
         hex[2 * i] = digits[bytes[i] >> 4];
         hex[2 * i + 1] = digits[bytes[i] & 0xf];
     }
-    hex[2 * sizeof(bytes)] = '\0';
+    hex[2 * LOCKS_DIGEST_LENGTH] = '\0';
+}
+
+const char *locks_digest(const char *text, apr_pool_t *pool)
+{
+    unsigned char bytes[LOCKS_DIGEST_LENGTH];
+    char *hex = apr_palloc(pool, 2 * sizeof(bytes) + 1);
+
+    digest(bytes, text);
+    write_hex(hex, bytes);
     return hex;
+}
+
+void locks_user_digest(unsigned char bytes[LOCKS_DIGEST_LENGTH],
+                       const char *user)
+{
+    digest(bytes, user);
+}
+
+const char *locks_lease_key_of(const char *prefix, const locks_type_t *type,
+                               const unsigned char bytes[LOCKS_DIGEST_LENGTH],
+                               apr_pool_t *pool)
+{
+    char hex[2 * LOCKS_DIGEST_LENGTH + 1];
+
+    write_hex(hex, bytes);
+    return apr_pstrcat(pool, prefix, "lease:", type->name, ":", hex, NULL);
 }
 
 const char *locks_lease_key(const char *prefix, const locks_type_t *type,
                             const char *user, apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, prefix, "lease:", type->name, ":",
-                       locks_digest(user, pool), NULL);
+    unsigned char bytes[LOCKS_DIGEST_LENGTH];
+
+    locks_user_digest(bytes, user);
+    return locks_lease_key_of(prefix, type, bytes, pool);
 }
 
 const char *locks_slots_key(const char *prefix, const locks_type_t *type,
@@ -72,7 +98,7 @@ const char *locks_finding_key(const char *prefix, const char *question,
 
 apr_byte_t locks_course_shard(const char *course)
 {
-    unsigned char bytes[APR_SHA1_DIGESTSIZE];
+    unsigned char bytes[LOCKS_DIGEST_LENGTH];
 
     digest(bytes, course);
     return bytes[0];

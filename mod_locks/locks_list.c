@@ -3,6 +3,7 @@
 #include "locks_protocol.h"
 
 #include "locks_find.h"
+#include "locks_foreseen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,13 +106,33 @@ static apr_array_header_t *active_locks(const locks_operation_t *op,
     return found;
 }
 
+/** Reads the slots, and what could be foreseen of the leases.
+ *  @param is_whole is the whole course looked at? */
+static apr_status_t read_slots(locks_snapshot_t *snapshot, int is_whole)
+{
+    locks_operation_t *op = snapshot->op;
+    apr_status_t rv;
+
+    if (is_whole && locks_ahead_find(op, snapshot->slots_key) == NULL) {
+        locks_foresee_owners(op, snapshot->course);
+    }
+    rv = locks_snapshot_read_slots(snapshot, NULL);
+    if (rv == APR_SUCCESS) {
+        if (is_whole) {
+            locks_foreseen_note(snapshot);
+        }
+        locks_foreseen_take(snapshot);
+    }
+    return rv;
+}
+
 /** One try. */
 static apr_status_t try_look(locks_operation_t *op, apr_array_header_t **locks,
                              apr_time_t *time, const char *course,
                              const apr_array_header_t *resources)
 {
     locks_snapshot_t *snapshot = locks_snapshot_open(op, course);
-    apr_status_t rv = locks_snapshot_read_slots(snapshot, NULL);
+    apr_status_t rv = read_slots(snapshot, resources == NULL);
     apr_array_header_t *owners;
 
     if (rv != APR_SUCCESS) {

@@ -5,7 +5,6 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #define WAYS LOCKS_MEMO_WAYS
@@ -32,9 +31,11 @@ struct locks_memo_t {
     apr_thread_mutex_t *mutexes[STRIPES];
     int sets;
     apr_size_t longest;
+    /** Was this set cleared? Memory that nobody has touched takes no room, so
+     *  it is left alone before it is needed. */
+    char *cleared;
     entry_t (*entries)[WAYS];
-    /** longest bytes for each entry, which nobody touches before they are
-     *  needed. */
+    /** longest bytes for each entry. */
     char *values;
 };
 
@@ -44,25 +45,6 @@ typedef struct place_t {
     int set;
     apr_thread_mutex_t *mutex;
 } place_t;
-
-static apr_status_t free_memory(void *memory)
-{
-    free(memory);
-    return APR_SUCCESS;
-}
-
-/** Gets memory that is all zero, and takes no room before it is used: a pool
- *  would have to write the zeroes. NULL if there is none. */
-static void *get_memory(apr_size_t count, apr_size_t size, apr_pool_t *pool)
-{
-    void *memory = calloc(count, size);
-
-    if (memory != NULL) {
-        apr_pool_cleanup_register(pool, memory, free_memory,
-                                  apr_pool_cleanup_null);
-    }
-    return memory;
-}
 
 apr_status_t locks_memo_create(locks_memo_t **created, int entries,
                                apr_size_t longest, apr_pool_t *pool)
@@ -81,12 +63,10 @@ apr_status_t locks_memo_create(locks_memo_t **created, int entries,
     }
     memo->sets = entries / WAYS;
     memo->longest = longest;
+    memo->cleared = apr_pcalloc(pool, (apr_size_t)memo->sets);
     memo->entries =
-        get_memory((apr_size_t)memo->sets, sizeof(*memo->entries), pool);
-    memo->values = get_memory((apr_size_t)entries, longest, pool);
-    if (memo->entries == NULL || memo->values == NULL) {
-        return APR_ENOMEM;
-    }
+        apr_palloc(pool, (apr_size_t)memo->sets * sizeof(*memo->entries));
+    memo->values = apr_palloc(pool, (apr_size_t)entries * longest);
     *created = memo;
     return APR_SUCCESS;
 }
@@ -120,9 +100,13 @@ static place_t place_of(const locks_memo_t *memo, const locks_memo_name_t *name)
  *  @return -1 for none */
 static int find_way(const locks_memo_t *memo, const place_t *place, int *oldest)
 {
-    const entry_t *entries = memo->entries[place->set];
+    entry_t *entries = memo->entries[place->set];
     int way;
 
+    if (!memo->cleared[place->set]) {
+        memset(entries, 0, sizeof(*memo->entries));
+        memo->cleared[place->set] = 1;
+    }
     *oldest = 0;
     for (way = 0; way < WAYS; way++) {
         if (entries[way].asked != 0 &&

@@ -9,9 +9,8 @@
  * a guess. Ages count from before the store was asked, and use makes nothing
  * younger. That a store holds nothing is never remembered.
  *
- * A table has a fixed size. Its memory comes from the system as it is filled.
- * Where there is no room the oldest goes of those few that could be in the same
- * place.
+ * A table has a fixed size, and takes room as it is filled. Where there is none
+ * the oldest goes of those few that could be in the same place.
  */
 #ifndef LOCKS_MEMO_H
 #define LOCKS_MEMO_H

@@ -30,6 +30,7 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
     op->asked = env->now(env->baton);
     op->why = "";
     op->ahead = apr_array_make(pool, AHEAD_USUAL, sizeof(locks_store_item_t));
+    op->foreseen = apr_array_make(pool, 1, sizeof(locks_foreseen_t));
     return op;
 }
 
@@ -109,6 +110,33 @@ int locks_tries_again(locks_operation_t *op, apr_time_t started,
 
 /* ---- Reading ---- */
 
+/** Makes a round trip. Foreseen leases travel along. */
+static void fetch(locks_operation_t *op, locks_store_item_t *items,
+                  apr_size_t count)
+{
+    const locks_store_provider_t *store = op->store->provider;
+    locks_foreseen_t *foreseen = (locks_foreseen_t *)op->foreseen->elts;
+    apr_size_t along = (apr_size_t)op->foreseen->nelts;
+    locks_store_item_t *all;
+    apr_size_t i;
+
+    if (along == 0 || op->foreseen_is_read) {
+        store->fetch(op->store, items, count, LOCKS_STORE_ORDINARY);
+        return;
+    }
+    all = apr_palloc(op->pool, (count + along) * sizeof(*all));
+    memcpy(all, items, count * sizeof(*all));
+    for (i = 0; i < along; i++) {
+        all[count + i] = foreseen[i].item;
+    }
+    store->fetch(op->store, all, count + along, LOCKS_STORE_ORDINARY);
+    memcpy(items, all, count * sizeof(*all));
+    for (i = 0; i < along; i++) {
+        foreseen[i].item = all[count + i];
+    }
+    op->foreseen_is_read = 1;
+}
+
 locks_store_item_t *locks_ahead_find(const locks_operation_t *op,
                                      const char *key)
 {
@@ -147,9 +175,8 @@ void locks_ahead_lease(locks_operation_t *op, const char *user)
 void locks_ahead_read(locks_operation_t *op)
 {
     if (op->ahead->nelts > 0) {
-        op->store->provider->fetch(
-            op->store, (locks_store_item_t *)op->ahead->elts,
-            (apr_size_t)op->ahead->nelts, LOCKS_STORE_ORDINARY);
+        fetch(op, (locks_store_item_t *)op->ahead->elts,
+              (apr_size_t)op->ahead->nelts);
     }
 }
 
@@ -159,6 +186,7 @@ void locks_ahead_forget_stale(locks_operation_t *op, apr_interval_time_t age)
 
     if (now - op->asked > age || now < op->asked) {
         apr_array_clear(op->ahead);
+        apr_array_clear(op->foreseen);
         op->asked = now;
     }
 }
@@ -185,8 +213,7 @@ void locks_read(locks_operation_t *op, locks_store_item_t *items,
     apr_size_t i;
 
     if (op->ahead->nelts == 0) {
-        op->store->provider->fetch(op->store, items, count,
-                                   LOCKS_STORE_ORDINARY);
+        fetch(op, items, count);
         return;
     }
     asked = apr_palloc(op->pool, count * sizeof(*asked));
@@ -198,8 +225,7 @@ void locks_read(locks_operation_t *op, locks_store_item_t *items,
         }
     }
     if (missing > 0) {
-        op->store->provider->fetch(op->store, asked, missing,
-                                   LOCKS_STORE_ORDINARY);
+        fetch(op, asked, missing);
     }
     for (i = 0; i < missing; i++) {
         items[origin[i]] = asked[i];

@@ -72,6 +72,19 @@ typedef struct locks_deeds_t {
     const char *left;
 } locks_deeds_t;
 
+/** A lease that is read before it is known that it is needed; see
+ *  locks_foreseen.h. */
+typedef struct locks_foreseen_t {
+    const char *owner;
+    unsigned char digest[LOCKS_DIGEST_LENGTH];
+    locks_store_item_t item;
+    /** Does a slot name the owner? */
+    int is_named;
+    /** Was it found out whether it serves, and does it? */
+    int is_judged;
+    int serves;
+} locks_foreseen_t;
+
 /** An operation. Used by one thread. */
 typedef struct locks_operation_t {
     const locks_rules_t *rules;
@@ -97,6 +110,13 @@ typedef struct locks_operation_t {
     /** What is or was read ahead: locks_store_item_t, each key once. They are
      *  few, so that looking through them takes less than a hash. */
     apr_array_header_t *ahead;
+    /** What travels with the next round trip beside it, or has by now:
+     *  locks_foreseen_t. */
+    apr_array_header_t *foreseen;
+    int foreseen_is_read;
+    /** Whom courses' slots named last; the opener sets it, and NULL is that
+     *  nobody remembers. */
+    struct locks_memo_t *owners;
     /** At writing to courses, and the one at the course whose slots were read;
      *  the opener sets the first, and NULL is none. */
     locks_turns_t *turns;

@@ -34,7 +34,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_post_config(locks_watched_configure, NULL, NULL,
                         APR_HOOK_MIDDLE + 2);
     ap_hook_child_init(locks_stores_start, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(locks_sid_start, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(locks_memos_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(locks_monitor_start, NULL, NULL, APR_HOOK_MIDDLE + 1);
     ap_hook_child_init(locks_wait_start, NULL, NULL, APR_HOOK_MIDDLE + 1);
 

@@ -81,6 +81,8 @@ typedef struct locks_server_config_t {
     /** Whose SIDs were last found to be, in this child; NULL if it has no
      *  memory for that. */
     struct locks_memo_t *known_users;
+    /** Whom courses' slots named last, likewise. */
+    struct locks_memo_t *course_owners;
     /** Those who wait in this child; see mod_locks_wait.h. */
     struct locks_hall_t *hall;
     /** Where broken locks are recorded beside the error log, or NULL. */
@@ -185,6 +187,10 @@ locks_store_session_t *locks_store_open_unasked(locks_store_t *store,
 int locks_store_log_level(const locks_store_session_t *session,
                           const char *why);
 
+/* ---- What each child remembers (mod_locks_memos.c) ---- */
+
+void locks_memos_start(apr_pool_t *pchild, server_rec *main_server);
+
 typedef struct locks_identity_t locks_identity_t;
 
 /* ---- What the module keeps about a request (mod_locks_location.c) ---- */
@@ -270,8 +276,6 @@ struct locks_identity_t {
     apr_time_t until;
 };
 
-/** Makes this child's places for sessions that it keeps, and for users. */
-void locks_sid_start(apr_pool_t *pchild, server_rec *main_server);
 /** What is known already of this SID, to this request, to the one that it is
  *  part of or to one that was redirected to it, or to this child; or NULL. */
 const locks_identity_t *locks_sid_known(request_rec *r, const char *sid);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "locks_find.h"
+#include "locks_foreseen.h"
 #include "locks_request.h"
 #include "mod_locks_wait.h"
 
@@ -159,6 +160,9 @@ void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
                        key);
     if (locks_course_id_valid(key)) {
         locks_ahead_slots(exchange->op, key);
+        if (gadget == NULL) {
+            locks_foresee_owners(exchange->op, key);
+        }
     }
     locks_inquiry_expect_course(inquiry);
     locks_inquiry_expect_access(inquiry);

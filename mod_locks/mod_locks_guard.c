@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "locks_foreseen.h"
 #include "locks_protocol.h"
 #include "locks_request.h"
 
@@ -113,19 +114,17 @@ static int read_bulk(watch_t *watch, locks_target_t *target)
 
 /* ---- Who writes ---- */
 
-/**
- * Names the writer's own lease, if it is known whose: where the writer holds
- * the gadget nothing is left to be read later. Not for more than one gadget:
- * the lease may be read before the slots are, and a lock that moves between two
- * gadgets at that moment would be on neither.
- */
-static void expect_own_lease(const watch_t *watch, const locks_target_t *target)
+/** Names the leases that may be needed: the writer's own, if it is known whose,
+ *  as where the writer holds the gadgets nothing is left to be read later; or
+ *  those of all who hold something in the course. */
+static void foresee_leases(const watch_t *watch, const locks_target_t *target)
 {
     const char *user = locks_caller_foreseen(&watch->claim);
 
-    if (user != NULL && target->gadgets != NULL &&
-        target->gadgets->nelts == 1) {
-        locks_ahead_lease(watch->op, user);
+    if (target->gadgets == NULL) {
+        locks_foresee_owners(watch->op, target->course_key);
+    } else if (user != NULL) {
+        locks_foresee(watch->op, user);
     }
 }
 
@@ -144,7 +143,7 @@ static void open_operation(watch_t *watch, locks_target_t *target)
     }
     if (locks_course_id_valid(target->course_key)) {
         locks_ahead_slots(watch->op, target->course_key);
-        expect_own_lease(watch, target);
+        foresee_leases(watch, target);
     }
 }
 

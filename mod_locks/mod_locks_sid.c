@@ -55,49 +55,6 @@ const locks_session_provider_t locks_session_record_source = {
 
 /* ---- What this child keeps ---- */
 
-/** How many sessions a child keeps, and the longest record that it does. */
-#define KEPT_SESSIONS 4096
-#define KEPT_SESSION_MAX 512
-/** How many SIDs' users it knows, and the longest of their IDs. */
-#define KNOWN_USERS 16384
-#define KNOWN_USER_MAX 64
-
-static locks_memo_t *start_memo(int entries, apr_size_t longest,
-                                const char *what, server_rec *server,
-                                apr_pool_t *pchild)
-{
-    locks_memo_t *memo;
-    apr_status_t rv = locks_memo_create(&memo, entries, longest, pchild);
-
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
-                     "locks: this child keeps no %s: does this host have "
-                     "memory left?",
-                     what);
-    }
-    return memo;
-}
-
-void locks_sid_start(apr_pool_t *pchild, server_rec *main_server)
-{
-    locks_memo_t *users = start_memo(KNOWN_USERS, KNOWN_USER_MAX,
-                                     "users of sessions", main_server, pchild);
-    locks_memo_t *sessions = NULL;
-    server_rec *server;
-
-    for (server = main_server; server != NULL; server = server->next) {
-        locks_server_config_t *config =
-            ap_get_module_config(server->module_config, &locks_module);
-
-        if (config->session_cache > 0 && sessions == NULL) {
-            sessions = start_memo(KEPT_SESSIONS, KEPT_SESSION_MAX, "sessions",
-                                  server, pchild);
-        }
-        config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
-        config->known_users = users;
-    }
-}
-
 /** What is kept of a session is kept under this: what decides which it is.
  *  Virtual hosts that agree in all of that may share it, and judge it each by
  *  itself. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a SID was last: what httpd reads on that guess, and what it must never
-believe of it."""
+"""Whose a SID was last, and who held something in a course: what httpd reads on
+these guesses, and what it must never believe of them."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +11,10 @@ from harness.proxy import sequential_trips
 from harness.site import LOCATION, broken_site
 
 GUARDED = """
+<LocationMatch "^/whole/(?<course>[^/]+)$">
+    LocksGuard respect
+    LocksSubject "%{env:MATCH_COURSE}"
+</LocationMatch>
 <LocationMatch "^/guarded/(?<course>[^/]+)/(?<gadget>[^/]+)$">
     LocksGuard require
     LocksSubject "%{env:MATCH_COURSE}" "%{env:MATCH_GADGET}"
@@ -89,6 +93,82 @@ def test_the_session_is_read_each_time_all_the_same(site, course):
             request()
         assert [f"session:{user.sid}" in exchange.keys
                 for exchange in exchanges if exchange.keys].count(True) == 1
+
+
+def list_cost(site, user, course):
+    """Round trips, and the gadgets that are held."""
+    trips, answer = cost(site, lambda: user.locks(course))
+    return trips, sorted(contract.held(answer))
+
+
+def test_a_list_takes_one_where_the_owners_are_known(site, course):
+    user, other = site.users(2, course)
+    partner = site.partner()
+    contract.granted(user.lock(course, "g1"))
+    assert list_cost(site, user, course) == (2, ["g1"])
+    for client in (user, other, partner):
+        assert list_cost(site, client, course) == (1, ["g1"])
+    lock = contract.granted(other.lock(course, "g2"))
+    assert list_cost(site, partner, course) == (2, ["g1", "g2"])
+    assert list_cost(site, partner, course) == (1, ["g1", "g2"])
+    contract.granted(user.lock(course, "g3"))
+    assert list_cost(site, partner, course) == (1, ["g2", "g3"])
+    contract.released(other.unlock(lock["id"]))
+    assert list_cost(site, partner, course) == (1, ["g3"])
+
+
+def test_a_list_by_the_internal_id_takes_one_too(site, course):
+    user = site.user(course)
+    contract.granted(user.lock(course, "g1"))
+    contract.listed(user.locks(course))
+    assert list_cost(site, user, course.internal)[0] <= 2
+
+
+def test_an_empty_course_takes_one(site):
+    course = site.course()
+    for _ in range(2):
+        assert list_cost(site, site.partner(), course) == (1, [])
+
+
+def test_a_write_to_the_whole_course_takes_one(site, course):
+    user, other = site.users(2, course)
+    contract.granted(user.lock(course, "g1"))
+    for trips in (2, 1):
+        for client, outcomes in ((user, (404, 405)), (other, (403,))):
+            with site.proxy.recording() as exchanges:
+                answer = client.raw("PUT", f"/whole/{course.id}",
+                                    checked=False)
+            assert answer.status in outcomes
+        assert sequential_trips(exchanges) <= trips
+
+
+def test_owners_move_while_they_are_listed(site):
+    """Some walk through the course, others look on, each child with what it
+    knew: a walker is on one gadget, whenever one looks."""
+    gadgets = [f"g{number}" for number in range(6)]
+    course = site.course(*gadgets)
+    walkers = site.users(3, course)
+    partner = site.partner()
+    ways = [gadgets[:2], gadgets[2:4], gadgets[4:]]
+    for walker, way in zip(walkers, ways):
+        contract.granted(walker.lock(course, way[0]))
+
+    def walk(index):
+        for turn in range(60):
+            contract.granted(walkers[index].lock(course,
+                                                 ways[index][turn % 2]))
+
+    def look():
+        for _ in range(120):
+            owners = [owner for owner, _ in
+                      contract.held(partner.locks(course)).values()]
+            assert sorted(owners) == sorted(user.user_id for user in walkers)
+
+    with ThreadPoolExecutor(6) as pool:
+        everyone = [*(pool.submit(walk, index) for index in range(3)),
+                    *(pool.submit(look) for _ in range(3))]
+        for one in everyone:
+            one.result()
 
 
 # ---- A guess that is wrong ----

@@ -3,6 +3,7 @@
 
 #include "digest.h"
 #include "locks_break.h"
+#include "locks_foreseen.h"
 
 #include <string.h>
 
@@ -83,8 +84,12 @@ static void list(request_t *request, locks_operation_t *op)
 {
     const char *course = course_names[COURSE_OF(request->what.place)];
     apr_time_t time;
+    int user;
 
     locks_ahead_slots(op, course);
+    for (user = 0; user < request->what.foresees; user++) {
+        locks_foresee(op, user_names[user]);
+    }
     locks_ahead_read(op);
     request->result = locks_list(op, &request->locks, &time, course);
 }

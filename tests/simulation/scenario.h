@@ -54,6 +54,9 @@ typedef struct scenario_request_t {
     int window;
     /** May a lock be taken from another of the user's windows? */
     int takes_over;
+    /** Of a list: the leases of how many users it reads beside the slots; 0
+     *  for none. */
+    int foresees;
     /** The request of this number ends before this one begins; 0 if none. */
     int after;
     /** The host that serves it. */
@@ -97,7 +100,8 @@ typedef struct scenario_t {
     /** LocksMaxPerCourse; 0 for one that is never reached. */
     int max_per_course;
 
-    /** Is a fetch of several keys one step for each key? */
+    /** Is a fetch of several keys one step for each key? If so, 1 for the
+     *  first key first, -1 for the last. */
     int splits_fetches;
     /** How many answers may take their time, so that others act and time
      *  passes between what the store did and when it is heard of; beginning

@@ -59,6 +59,7 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
         request->host = below(chance, HOSTS);
         if (what == 0 && lists++ < 2) {
             request->act = LIST;
+            request->foresees = below(chance, 2) * users;
         } else if (what <= 3 && acquired > 0) {
             request->act = below(chance, 2) ? RELEASE : RENEW;
             request->of = acquired;
@@ -82,7 +83,7 @@ static void add_hazards(scenario_t *scenario, chance_t *chance)
     scenario->lost_answers = below(chance, 4);
     scenario->failed_reads = below(chance, 3);
     scenario->slow_answers = below(chance, 4);
-    scenario->splits_fetches = below(chance, 2);
+    scenario->splits_fetches = below(chance, 3) - 1;
     scenario->times_out = below(chance, 2);
     scenario->pause = below(chance, 2) ? apr_time_from_msec(50) : 0;
     scenario->restarts = below(chance, 8) == 0;

@@ -231,15 +231,19 @@ static void fetch(locks_store_session_t *base, locks_store_item_t *items,
                   apr_size_t count, locks_store_purpose_e purpose)
 {
     memory_session_t *session = (memory_session_t *)base;
-    apr_size_t part = session->store->splits_fetches ? 1 : count;
+    int direction = session->store->splits_fetches;
     apr_size_t i;
 
     forget_items(items, count);
     if (count == 0 || gave_up(session, purpose)) {
         return;
     }
-    for (i = 0; i < count; i += part) {
-        fetch_together(session, items + i, part, purpose);
+    if (direction == 0) {
+        fetch_together(session, items, count, purpose);
+    }
+    for (i = 0; direction != 0 && i < count; i++) {
+        fetch_together(session, items + (direction > 0 ? i : count - 1 - i), 1,
+                       purpose);
     }
     count_round_trip(session);
 }
@@ -450,9 +454,9 @@ void memory_store_failures_time_out(memory_store_t *store, int yes)
     store->failures_time_out = yes;
 }
 
-void memory_store_splits_fetches(memory_store_t *store, int yes)
+void memory_store_splits_fetches(memory_store_t *store, int direction)
 {
-    store->splits_fetches = yes;
+    store->splits_fetches = direction;
 }
 
 void memory_store_advance(memory_store_t *store, apr_interval_time_t time)

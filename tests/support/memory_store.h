@@ -94,8 +94,10 @@ void memory_store_hook(memory_store_t *store, memory_store_before_fn *before,
 void memory_store_failures_time_out(memory_store_t *store, int yes);
 
 /** Decides whether a fetch of several keys reads one after the other, each an
- *  operation to the hooks, as several servers or threads of one may. */
-void memory_store_splits_fetches(memory_store_t *store, int yes);
+ *  operation to the hooks, as several servers or threads of one may.
+ *  @param direction 0 for all at once, 1 for the first key first, -1 for the
+ *                   last one first */
+void memory_store_splits_fetches(memory_store_t *store, int direction);
 
 /** Moves the clock by which lifetimes end. */
 void memory_store_advance(memory_store_t *store, apr_interval_time_t time);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "locks_find.h"
+#include "locks_foreseen.h"
 
 #include <check.h>
 
@@ -84,6 +85,7 @@ static locks_operation_t *begin(world_t *world)
         base->provider->open(base, world->pool), world->pool);
 
     op->turns = world->turns;
+    op->owners = world->owners;
     op->tell = world->listens ? count_step : NULL;
     op->tell_baton = world;
     world->steps = 0;
@@ -212,6 +214,9 @@ static apr_array_header_t *look(world_t *world, const char *course,
     apr_time_t time;
 
     APR_ARRAY_PUSH(resources, const char *) = resource;
+    if (world->foreseen != NULL) {
+        locks_foresee(op, world->foreseen);
+    }
     if (locks_look(op, &locks, &time, course,
                    resource != NULL ? resources : NULL) != APR_SUCCESS) {
         locks = NULL;
@@ -241,6 +246,17 @@ const char *world_look(world_t *world, const char *course, const char *resource)
 const char *world_list(world_t *world, const char *course)
 {
     return world_look(world, course, NULL);
+}
+
+void world_damage(world_t *world, const char *key)
+{
+    locks_store_t *base = memory_store_base(world->store);
+    locks_store_session_t *session = base->provider->open(base, world->pool);
+
+    memory_store_evict(world->store, key);
+    ck_assert_int_eq(base->provider->add(session, key, "garbage", 7, 3600,
+                                         LOCKS_STORE_ORDINARY),
+                     LOCKS_STORE_DONE);
 }
 
 void world_check(world_t *world)

@@ -42,6 +42,11 @@ typedef struct world_t {
     int knows;
     /** At writing to courses; NULL while nobody takes turns. */
     locks_turns_t *turns;
+    /** Whom courses' slots named; NULL while nobody remembers. */
+    struct locks_memo_t *owners;
+    /** Whose lease is read beside the slots when resources are looked at; NULL
+     *  for nobody's. */
+    const char *foreseen;
 } world_t;
 
 world_t *world_make(apr_pool_t *pool);
@@ -82,6 +87,9 @@ const char *world_list(world_t *world, const char *course);
 /** The same of one resource. */
 const char *world_look(world_t *world, const char *course,
                        const char *resource);
+
+/** Stores bytes that are no record under a key that the protocol reads. */
+void world_damage(world_t *world, const char *key);
 
 /** Fails the test if a user or a resource has two locks. */
 void world_check(world_t *world);

@@ -295,30 +295,18 @@ START_TEST(the_index_outlives_its_lifetime_in_a_course_of_changing_locks)
 }
 END_TEST
 
-/** Stores bytes that are no record under a key that the protocol reads. */
-static void damage(const char *key)
-{
-    locks_store_t *base = memory_store_base(world->store);
-    locks_store_session_t *session = base->provider->open(base, pool);
-
-    memory_store_evict(world->store, key);
-    ck_assert_int_eq(base->provider->add(session, key, "garbage", 7, 3600,
-                                         LOCKS_STORE_ORDINARY),
-                     LOCKS_STORE_DONE);
-}
-
 START_TEST(a_damaged_record_is_no_answer)
 {
     apr_uint64_t id;
 
     take("ann", "g1");
     id = world->lock.id;
-    damage("t:slots:gadget:" WORLD_COURSE);
+    world_damage(world, "t:slots:gadget:" WORLD_COURSE);
     ck_assert_str_eq(course_list(), "?");
     ck_assert_int_eq(take("ben", "g1"), LOCKS_EUNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(world->why, "t:slots:gadget:"));
     ck_assert_int_eq(world_release(world, "ben", id), LOCKS_EUNAVAILABLE);
-    damage(locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool));
+    world_damage(world, locks_lease_key("t:", LOCKS_TYPE_GADGET, "ann", pool));
     ck_assert_int_eq(world_release(world, "ann", id), LOCKS_EUNAVAILABLE);
 }
 END_TEST
@@ -327,8 +315,9 @@ START_TEST(a_damaged_index_is_replaced)
 {
     apr_uint64_t id;
 
-    damage(locks_index_key("t:", LOCKS_TYPE_GADGET,
-                           locks_course_shard(WORLD_COURSE), pool));
+    world_damage(world,
+                 locks_index_key("t:", LOCKS_TYPE_GADGET,
+                                 locks_course_shard(WORLD_COURSE), pool));
     ck_assert_int_eq(
         world_release(world, "ben", locks_course_shard(WORLD_COURSE) | 0x100u),
         LOCKS_EUNAVAILABLE);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each child remembers: made when it starts. */
+#include "mod_locks.h"
+
+#include <ap_mpm.h>
+#include <http_log.h>
+
+#include "locks_foreseen.h"
+#include "locks_memo.h"
+
+APLOG_USE_MODULE(locks);
+
+/** How many sessions a child keeps, and the longest record that it does. */
+#define SESSIONS 4096
+#define SESSION_MAX 512
+/** How many SIDs' users it knows, and the longest of their IDs. */
+#define USERS 16384
+#define USER_MAX 64
+/** Of how many courses it knows the owners. */
+#define COURSES 2048
+/** A child that serves one request at a time is one of very many, and knows by
+ *  so much less of the last two. */
+#define SHARE_OF_ONE_THREAD 16
+
+static locks_memo_t *start(int entries, apr_size_t longest, const char *what,
+                           server_rec *server, apr_pool_t *pchild)
+{
+    locks_memo_t *memo;
+    apr_status_t rv = locks_memo_create(&memo, entries, longest, pchild);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, server,
+                     "locks: this child remembers no %s: does this host have "
+                     "memory left?",
+                     what);
+    }
+    return memo;
+}
+
+void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
+{
+    locks_memo_t *sessions = NULL;
+    locks_memo_t *users;
+    locks_memo_t *owners;
+    server_rec *server;
+    int threads = 1;
+    int share;
+
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    share = threads > 1 ? 1 : SHARE_OF_ONE_THREAD;
+    users = start(USERS / share, USER_MAX, "users", main_server, pchild);
+    owners =
+        start(COURSES / share, LOCKS_OWNERS_MAX, "owners", main_server, pchild);
+    for (server = main_server; server != NULL; server = server->next) {
+        locks_server_config_t *config =
+            ap_get_module_config(server->module_config, &locks_module);
+
+        if (config->session_cache > 0 && sessions == NULL) {
+            sessions = start(SESSIONS, SESSION_MAX, "sessions", server, pchild);
+        }
+        config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
+        config->known_users = users;
+        config->course_owners = owners;
+    }
+}
