@@ -10,21 +10,26 @@
 #include <string.h>
 
 /** Places for configurations that led nowhere; a power of two. */
-#define TRIED_SIZE 4096
+#define TRIED_SIZE (1 << 18)
 
 typedef struct search_t {
     const history_t *history;
-    /** Digests of configurations. A full table forgets, which costs time and
-     *  no more. */
-    apr_uint64_t tried[TRIED_SIZE];
+    /** Tells this search's configurations from those of others. */
+    apr_uint64_t number;
 } search_t;
 
+/** Digests of configurations, of all searches: it would take longer to clear
+ *  it for each. A full table forgets, which costs time and no more. */
+static apr_uint64_t tried[TRIED_SIZE];
+
 /** Was this configuration tried? From now on it was. */
-static int was_tried(search_t *search, apr_uint64_t done, const state_t *state)
+static int was_tried(const search_t *search, apr_uint64_t done,
+                     const state_t *state)
 {
     apr_uint64_t digest =
-        digest_add(done, digest_bytes((const char *)state, sizeof(*state)));
-    apr_uint64_t *entry = &search->tried[digest % TRIED_SIZE];
+        digest_add(digest_add(search->number, done),
+                   digest_bytes((const char *)state, sizeof(*state)));
+    apr_uint64_t *entry = &tried[digest % TRIED_SIZE];
     int was = *entry == digest;
 
     *entry = digest;
@@ -45,10 +50,11 @@ static int earliest_end(const history_t *history, apr_uint64_t done)
     return earliest;
 }
 
-static int extend(search_t *search, apr_uint64_t done, const state_t *state);
+static int extend(const search_t *search, apr_uint64_t done,
+                  const state_t *state);
 
 /** Does an order go on with a lock that this call ended on its way? */
-static int goes_on_without(search_t *search, apr_uint64_t done,
+static int goes_on_without(const search_t *search, apr_uint64_t done,
                            const state_t *state, int number)
 {
     const history_t *history = search->history;
@@ -66,7 +72,7 @@ static int goes_on_without(search_t *search, apr_uint64_t done,
 }
 
 /** Does an order go on with this call? */
-static int goes_on_with(search_t *search, apr_uint64_t done,
+static int goes_on_with(const search_t *search, apr_uint64_t done,
                         const state_t *state, int number)
 {
     const call_t *call = &search->history->calls[number];
@@ -85,7 +91,8 @@ static int goes_on_with(search_t *search, apr_uint64_t done,
 }
 
 /** Can what is done so far be extended to an order of all? */
-static int extend(search_t *search, apr_uint64_t done, const state_t *state)
+static int extend(const search_t *search, apr_uint64_t done,
+                  const state_t *state)
 {
     const history_t *history = search->history;
     int end = earliest_end(history, done);
@@ -119,7 +126,9 @@ static int extend(search_t *search, apr_uint64_t done, const state_t *state)
 
 int history_is_linearizable(const history_t *history)
 {
-    search_t search = {.history = history};
+    static apr_uint64_t searches;
+    search_t search = {.history = history,
+                       .number = digest_add(DIGEST_NONE, ++searches)};
     state_t state;
 
     memset(&state, 0, sizeof(state));

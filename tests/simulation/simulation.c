@@ -15,6 +15,9 @@
 /** What goes by while the store loses something: lost IDs are only grown past
  *  by clocks that went on. */
 #define LOSS_TIME apr_time_from_msec(1)
+/** Longer than pauses; in less, no lease that was just made comes to its
+ *  deadline. */
+#define LONG_TIME (TTL / 4)
 /** Moments in a move, in which a request may begin and end. */
 #define MOMENTS 2
 /** A number of locks in a course that is never reached. */
@@ -114,11 +117,14 @@ static void note_event(simulation_t *simulation, event_kind_e kind, int which)
     }
 }
 
+/** The history knows of time that passes where that can make a difference:
+ *  where a deadline goes by, or may, of a lease that is still on its way to the
+ *  store. */
 static void let_pass(simulation_t *simulation, apr_interval_time_t time)
 {
     surroundings_t *surroundings = &simulation->surroundings;
     apr_time_t latest = simulation->latest;
-    int passes_deadline = 0;
+    int passes_deadline = time >= LONG_TIME;
     int i;
 
     for (i = 0; i < HOSTS; i++) {

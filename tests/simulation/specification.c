@@ -63,6 +63,17 @@ static int was_live(const history_t *history, const state_t *state,
 
 /* ---- IDs ---- */
 
+static apr_uint64_t larger(apr_uint64_t a, apr_uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/** Is an ID larger than the last one, unless there is an excuse? */
+static int grows(apr_uint64_t id, apr_uint64_t last, apr_uint64_t excuse)
+{
+    return id > last || id <= excuse;
+}
+
 /** Is this the lock's ID? One that nobody was told yet becomes known, if it
  *  is larger than all that were granted before. */
 static int is_id(state_t *state, int user, apr_uint64_t id)
@@ -72,10 +83,14 @@ static int is_id(state_t *state, int user, apr_uint64_t id)
     if (held->id != UNSEEN_ID) {
         return held->id == id;
     }
-    if (id <= state->place_last[held->place] || id <= state->user_last[user]) {
+    if (!grows(id, state->user_last[user], state->user_excuse[user]) ||
+        !grows(id, state->place_last[held->place],
+               state->course_excuse[COURSE_OF(held->place)])) {
         return 0;
     }
-    held->id = state->place_last[held->place] = state->user_last[user] = id;
+    held->id = id;
+    state->user_last[user] = larger(id, state->user_last[user]);
+    state->place_last[held->place] = larger(id, state->place_last[held->place]);
     return 1;
 }
 
@@ -461,10 +476,25 @@ int specification_ends(const history_t *history, state_t *state,
 
 /* ---- Events ---- */
 
-static void lose_course(state_t *state, int course)
+/** The largest ID that a host chooses by the clock after so many events. */
+static apr_uint64_t latest_id(const history_t *history, int events)
+{
+    apr_time_t latest = 0;
+    int host;
+
+    for (host = 0; host < HOSTS; host++) {
+        apr_time_t clock = clock_after(history, events, host);
+
+        latest = clock > latest ? clock : latest;
+    }
+    return ((apr_uint64_t)latest * 1000) | 0xff;
+}
+
+static void lose_course(const history_t *history, state_t *state, int course)
 {
     int user;
 
+    state->course_excuse[course] = latest_id(history, state->events);
     for (user = 0; user < USERS; user++) {
         if (COURSE_OF(state->held[user].place) == course) {
             state->held[user].is_orphan = 1;
@@ -475,21 +505,29 @@ static void lose_course(state_t *state, int course)
 void specification_pass(const history_t *history, state_t *state)
 {
     const event_t *event = &history->events[state->events++];
+    int i;
 
     switch (event->kind) {
     case EVENT_LEASE_LOST:
         /* A missing lease is a lost lock. */
         state->held[event->which].id = 0;
+        state->user_excuse[event->which] = latest_id(history, state->events);
         break;
     case EVENT_SLOTS_LOST:
         /* A missing slots record is a course without locks. */
-        lose_course(state, event->which);
+        lose_course(history, state, event->which);
         break;
     case EVENT_INDEX_LOST:
         state->index_lost = 1;
         break;
     case EVENT_RESTART:
         memset(state->held, 0, sizeof(state->held));
+        for (i = 0; i < COURSES; i++) {
+            state->course_excuse[i] = latest_id(history, state->events);
+        }
+        for (i = 0; i < USERS; i++) {
+            state->user_excuse[i] = latest_id(history, state->events);
+        }
         state->index_lost = 1;
         break;
     case EVENT_RETURN:

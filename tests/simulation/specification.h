@@ -31,6 +31,12 @@ typedef struct state_t {
     /** The largest ID that was granted to each user, and in each place. */
     apr_uint64_t user_last[USERS];
     apr_uint64_t place_last[PLACES];
+    /** The largest IDs that may have been chosen before the user's lease, or
+     *  the course's slots, were lost. Whoever chose one, and then writes the
+     *  record anew, has a lock with it, though later ones have been granted
+     *  meanwhile. */
+    apr_uint64_t user_excuse[USERS];
+    apr_uint64_t course_excuse[COURSES];
     int index_lost;
     /** By course: have slots returned that were lost? */
     int slots_returned[COURSES];

@@ -43,6 +43,8 @@ struct watch_t {
     /** Whose lease, and which course's slots, were lost at any time. */
     int lease_lost[USERS];
     int slots_lost[COURSES];
+    /** By course: the largest ID that may have been chosen before that. */
+    apr_uint64_t chosen_before_loss[COURSES];
     int returned;
 };
 
@@ -79,6 +81,7 @@ void watch_begin(watch_t *watch, apr_interval_time_t skew)
     memset(watch->largest, 0, sizeof(watch->largest));
     memset(watch->lease_lost, 0, sizeof(watch->lease_lost));
     memset(watch->slots_lost, 0, sizeof(watch->slots_lost));
+    memset(watch->chosen_before_loss, 0, sizeof(watch->chosen_before_loss));
 }
 
 /* ---- Reading ---- */
@@ -230,7 +233,8 @@ static const char *find_shrunk(const watch_t *watch, const records_t *after)
     return NULL;
 }
 
-static void note_losses(watch_t *watch, const records_t *after)
+static void note_losses(watch_t *watch, const records_t *after,
+                        const cause_t *cause)
 {
     int i;
 
@@ -239,14 +243,19 @@ static void note_losses(watch_t *watch, const records_t *after)
             watch->now.leases[i].present && !after->leases[i].present;
     }
     for (i = 0; i < COURSES; i++) {
-        watch->slots_lost[i] |=
-            watch->now.slots_present[i] && !after->slots_present[i];
+        if (watch->now.slots_present[i] && !after->slots_present[i]) {
+            watch->slots_lost[i] = 1;
+            watch->chosen_before_loss[i] =
+                ((apr_uint64_t)cause->latest * 1000) | 0xff;
+        }
     }
 }
 
 /** Locks that are there for the first time have IDs larger than all before
  *  them: so one that ended never comes back either, but for one whose record
- *  was lost while a write of it was under way. */
+ *  was lost while a write of it was under way. A request that chose its ID
+ *  before the slots were lost may also come after others that chose theirs
+ *  later. */
 static const char *note_new(watch_t *watch, const records_t *after)
 {
     int user;
@@ -262,11 +271,15 @@ static const char *note_new(watch_t *watch, const records_t *after)
                 watch->returned = user;
                 continue;
             }
-            if (lease->id <= watch->largest[lease->place]) {
+            if (lease->id <= watch->largest[lease->place] &&
+                lease->id >
+                    watch->chosen_before_loss[COURSE_OF(lease->place)]) {
                 return "a lock came alive whose ID is not the largest of its "
                        "resource";
             }
-            watch->largest[lease->place] = lease->id;
+            if (lease->id > watch->largest[lease->place]) {
+                watch->largest[lease->place] = lease->id;
+            }
         }
     }
     return NULL;
@@ -284,7 +297,7 @@ const char *watch_look(watch_t *watch, memory_store_t *store,
     if (wrong == NULL && !cause->is_loss) {
         wrong = find_shrunk(watch, &after);
     }
-    note_losses(watch, &after);
+    note_losses(watch, &after, cause);
     if (wrong == NULL) {
         wrong = note_new(watch, &after);
     }
