@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "locks_memo.h"
 
-#include <apr_sha1.h>
+#include <apr_general.h>
+#include <apr_siphash.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 
@@ -19,9 +20,16 @@
  * even if the copy is thrown away. */
 #define STRIPES 64
 
+/** Two names of one digest would share a value. Two hashes of 64 bits with keys
+ *  that nobody outside knows, and that are others in each process, leave nobody
+ *  a way to look for such names, and chance none to find them. */
+typedef struct digest_t {
+    apr_uint64_t halves[2];
+} digest_t;
+
 /** A value's head. All zero for none. */
 typedef struct entry_t {
-    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    digest_t digest;
     apr_uint32_t length;
     /** 0 for none. */
     apr_time_t asked;
@@ -29,6 +37,7 @@ typedef struct entry_t {
 
 struct locks_memo_t {
     apr_thread_mutex_t *mutexes[STRIPES];
+    unsigned char keys[2][APR_SIPHASH_KSIZE];
     int sets;
     apr_size_t longest;
     /** Was this set cleared? Memory that nobody has touched takes no room, so
@@ -41,7 +50,7 @@ struct locks_memo_t {
 
 /** A name's place in the table. */
 typedef struct place_t {
-    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    digest_t digest;
     int set;
     apr_thread_mutex_t *mutex;
 } place_t;
@@ -50,16 +59,17 @@ apr_status_t locks_memo_create(locks_memo_t **created, int entries,
                                apr_size_t longest, apr_pool_t *pool)
 {
     locks_memo_t *memo = apr_pcalloc(pool, sizeof(*memo));
+    apr_status_t rv =
+        apr_generate_random_bytes(memo->keys[0], sizeof(memo->keys));
     int i;
 
     *created = NULL;
-    for (i = 0; i < STRIPES; i++) {
-        apr_status_t rv = apr_thread_mutex_create(
-            &memo->mutexes[i], APR_THREAD_MUTEX_DEFAULT, pool);
-
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
+    for (i = 0; i < STRIPES && rv == APR_SUCCESS; i++) {
+        rv = apr_thread_mutex_create(&memo->mutexes[i],
+                                     APR_THREAD_MUTEX_DEFAULT, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     memo->sets = entries / WAYS;
     memo->longest = longest;
@@ -72,27 +82,38 @@ apr_status_t locks_memo_create(locks_memo_t **created, int entries,
 }
 
 /** Adds a text with its NUL byte, which no text has within: so texts that are
- *  divided otherwise have another digest. */
-static void add_text(apr_sha1_ctx_t *context, const char *text)
+ *  divided otherwise make another name. 0 if there is no room. */
+static int add_text(char *name, apr_size_t *length, const char *text)
 {
-    apr_sha1_update(context, text, (unsigned int)strlen(text) + 1);
+    apr_size_t size = strlen(text) + 1;
+
+    if (size > LOCKS_MEMO_NAME_MAX - *length) {
+        return 0;
+    }
+    memcpy(name + *length, text, size);
+    *length += size;
+    return 1;
 }
 
-/** Two names of one digest would share a value. Somebody may make two SIDs
- *  that collide, but not one that collides with another's. */
-static place_t place_of(const locks_memo_t *memo, const locks_memo_name_t *name)
+/** Finds a name's place; 0 for one that is too long to have any. */
+static int find_place(place_t *place, const locks_memo_t *memo,
+                      const locks_memo_name_t *name)
 {
-    apr_sha1_ctx_t context;
-    place_t place;
+    char bytes[LOCKS_MEMO_NAME_MAX];
+    apr_size_t length = 0;
+    int i;
 
-    apr_sha1_init(&context);
-    add_text(&context, name->store);
-    add_text(&context, name->kind);
-    add_text(&context, name->key);
-    apr_sha1_final(place.digest, &context);
-    place.set = (place.digest[0] << 8 | place.digest[1]) % memo->sets;
-    place.mutex = memo->mutexes[place.set % STRIPES];
-    return place;
+    if (!add_text(bytes, &length, name->store) ||
+        !add_text(bytes, &length, name->kind) ||
+        !add_text(bytes, &length, name->key)) {
+        return 0;
+    }
+    for (i = 0; i < 2; i++) {
+        place->digest.halves[i] = apr_siphash24(bytes, length, memo->keys[i]);
+    }
+    place->set = (int)(place->digest.halves[0] % (apr_uint64_t)memo->sets);
+    place->mutex = memo->mutexes[place->set % STRIPES];
+    return 1;
 }
 
 /** Finds which of the set's entries is of the place's digest.
@@ -110,8 +131,8 @@ static int find_way(const locks_memo_t *memo, const place_t *place, int *oldest)
     *oldest = 0;
     for (way = 0; way < WAYS; way++) {
         if (entries[way].asked != 0 &&
-            memcmp(entries[way].digest, place->digest, APR_SHA1_DIGESTSIZE) ==
-                0) {
+            memcmp(&entries[way].digest, &place->digest,
+                   sizeof(place->digest)) == 0) {
             return way;
         }
         if (entries[way].asked < entries[*oldest].asked) {
@@ -132,11 +153,14 @@ int locks_memo_find(locks_memo_t *memo, locks_memo_value_t *value,
                     const locks_memo_name_t *name, apr_time_t since,
                     apr_pool_t *pool)
 {
-    const place_t place = place_of(memo, name);
+    place_t place;
     int found = 0;
     int oldest;
     int way;
 
+    if (!find_place(&place, memo, name)) {
+        return 0;
+    }
     (void)apr_thread_mutex_lock(place.mutex);
     way = find_way(memo, &place, &oldest);
     if (way >= 0 && memo->entries[place.set][way].asked > since) {
@@ -161,7 +185,7 @@ static void write_entry(locks_memo_t *memo, const place_t *place, int way,
 
     memset(entry, 0, sizeof(*entry));
     if (bytes != NULL) {
-        memcpy(entry->digest, place->digest, sizeof(entry->digest));
+        entry->digest = place->digest;
         entry->length = (apr_uint32_t)length;
         entry->asked = asked;
         memcpy(value_of(memo, place, way), bytes, length);
@@ -171,11 +195,14 @@ static void write_entry(locks_memo_t *memo, const place_t *place, int way,
 void locks_memo_note(locks_memo_t *memo, const locks_memo_name_t *name,
                      const char *bytes, apr_size_t length, apr_time_t asked)
 {
-    const place_t place = place_of(memo, name);
     const char *worth = length <= memo->longest ? bytes : NULL;
+    place_t place;
     int oldest;
     int way;
 
+    if (!find_place(&place, memo, name)) {
+        return;
+    }
     (void)apr_thread_mutex_lock(place.mutex);
     way = find_way(memo, &place, &oldest);
     if (way < 0) {

@@ -23,6 +23,10 @@
 
 typedef struct locks_memo_t locks_memo_t;
 
+/** The longest name, its three texts together and three bytes more. What has a
+ *  longer one is not remembered. */
+#define LOCKS_MEMO_NAME_MAX 2048
+
 /** What a value is of. Values of names that differ in any member are told
  *  apart. Nothing of it is kept but a digest: a key may have a SID in it. */
 typedef struct locks_memo_name_t {
@@ -46,8 +50,7 @@ typedef struct locks_memo_value_t {
 /**
  * Makes a table, empty.
  * @param created set to it
- * @param entries how many values it remembers; a multiple of #LOCKS_MEMO_WAYS,
- *                and at most 65,536 times as many
+ * @param entries how many values it remembers; a multiple of #LOCKS_MEMO_WAYS
  * @param longest the longest value that is remembered
  * @param pool    lives as long as the process
  */

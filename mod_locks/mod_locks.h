@@ -81,8 +81,10 @@ typedef struct locks_server_config_t {
     /** Whose SIDs were last found to be, in this child; NULL if it has no
      *  memory for that. */
     struct locks_memo_t *known_users;
-    /** Whom courses' slots named last, likewise. */
+    /** Whom courses' slots named last, and how questions to the catalog are
+     *  worded in the store, likewise. */
     struct locks_memo_t *course_owners;
+    struct locks_memo_t *wordings;
     /** Those who wait in this child; see mod_locks_wait.h. */
     struct locks_hall_t *hall;
     /** Where broken locks are recorded beside the error log, or NULL. */
@@ -378,12 +380,17 @@ typedef struct locks_wording_t {
 typedef struct locks_inquiry_t {
     request_rec *r;
     locks_operation_t *op;
+    const locks_claim_t *claim;
     /** As the client wrote it. */
     const char *course_key;
-    /** Whose answers may serve, in words; NULL if none are kept. */
+    /** Whose answers may serve, and who asks, in words; NULL if none are
+     *  kept. */
     const char *scope;
-    /** Who asks, in words. */
     const char *asker;
+    /** The same as the store has them: it is told no SID. NULL until they are
+     *  needed. */
+    const char *stored_scope;
+    const char *stored_asker;
     /** Are new answers kept too? Each costs a round trip. */
     int keeps_new;
     /** What was put in words so far: each question is named ahead, and asked

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "locks_deadline.h"
+#include "locks_memo.h"
 #include "locks_request.h"
 
 APLOG_USE_MODULE(locks);
@@ -45,22 +47,22 @@ static const char *scope_of(request_rec *r)
 {
     const locks_catalog_provider_t *catalog = locks_catalog(r);
     const server_rec *server = r->server;
-    const char *text = apr_psprintf(
-        r->pool, "%s\n%s:%u\n%s\n%s",
-        server->server_hostname != NULL ? server->server_hostname : "",
-        server->addrs->virthost, server->addrs->host_port,
-        locks_catalog_name(r), catalog->scope != NULL ? catalog->scope(r) : "");
+    char port[sizeof("65535")];
 
-    return locks_digest(text, r->pool);
+    apr_snprintf(port, sizeof(port), "%hu", server->addrs->host_port);
+    return apr_pstrcat(
+        r->pool, server->server_hostname != NULL ? server->server_hostname : "",
+        "\n", server->addrs->virthost, ":", port, "\n", locks_catalog_name(r),
+        "\n", catalog->scope != NULL ? catalog->scope(r) : "", NULL);
 }
 
-/** Who asks, as far as the request says so. */
-static const char *asker_of(const locks_claim_t *claim, apr_pool_t *pool)
+/** Who asks, as far as the request says so.
+ *  @param sid the SID or what stands for it; NULL if there is none */
+static const char *asker_of(const locks_claim_t *claim, const char *sid,
+                            apr_pool_t *pool)
 {
-    if (claim->sid != NULL) {
-        /* The SID is a secret, which has no place in more records than its
-         * own. */
-        return apr_pstrcat(pool, "SID ", locks_digest(claim->sid, pool), NULL);
+    if (sid != NULL) {
+        return apr_pstrcat(pool, "SID ", sid, NULL);
     }
     return claim->user != NULL ? apr_pstrcat(pool, "user ", claim->user, NULL)
                                : "nobody";
@@ -73,10 +75,11 @@ void locks_inquiry_open(locks_inquiry_t *inquiry, request_rec *r,
     memset(inquiry, 0, sizeof(*inquiry));
     inquiry->r = r;
     inquiry->op = op;
+    inquiry->claim = claim;
     inquiry->course_key = course_key;
     if (locks_course_key_valid(course_key) && keeps_answers(r, claim)) {
         inquiry->scope = scope_of(r);
-        inquiry->asker = asker_of(claim, r->pool);
+        inquiry->asker = asker_of(claim, claim->sid, r->pool);
         inquiry->keeps_new = 1;
     }
 }
@@ -89,13 +92,63 @@ static int is_personal(const locks_inquiry_t *inquiry, locks_ask_e ask)
 
 /** What is asked, in words that no other question has. */
 static const char *words_of(const locks_inquiry_t *inquiry,
-                            const question_t *question)
+                            const question_t *question, const char *scope,
+                            const char *asker)
 {
     return apr_pstrcat(
-        inquiry->r->pool, names[question->ask], "\n", inquiry->scope, "\n",
-        is_personal(inquiry, question->ask) ? inquiry->asker : "anyone", "\n",
+        inquiry->r->pool, names[question->ask], "\n", scope, "\n",
+        is_personal(inquiry, question->ask) ? asker : "anyone", "\n",
         inquiry->course_key, question->gadget != NULL ? "\n" : NULL,
         question->gadget, NULL);
+}
+
+/** What is asked as the store has it. The SID is a secret, which has no place
+ * in more records than its own. */
+static const char *stored_words_of(locks_inquiry_t *inquiry,
+                                   const question_t *question)
+{
+    const locks_claim_t *claim = inquiry->claim;
+    apr_pool_t *pool = inquiry->r->pool;
+
+    if (inquiry->stored_scope == NULL) {
+        inquiry->stored_scope = locks_digest(inquiry->scope, pool);
+        inquiry->stored_asker = asker_of(
+            claim, claim->sid != NULL ? locks_digest(claim->sid, pool) : NULL,
+            pool);
+    }
+    return words_of(inquiry, question, inquiry->stored_scope,
+                    inquiry->stored_asker);
+}
+
+/** Words a question for the store. What it takes for that, some digests, takes
+ *  longer than to remember the last time. */
+static void word(locks_inquiry_t *inquiry, locks_wording_t *wording,
+                 const question_t *question)
+{
+    const request_rec *r = inquiry->r;
+    locks_memo_t *memo = locks_server_config(r->server)->wordings;
+    const locks_memo_name_t name = {
+        .store = inquiry->op->rules->prefix,
+        .kind = "wording",
+        .key = words_of(inquiry, question, inquiry->scope, inquiry->asker)};
+    locks_memo_value_t value;
+
+    if (memo != NULL && locks_memo_find(memo, &value, &name, 0, r->pool)) {
+        wording->key = value.bytes;
+        wording->words = value.bytes + strlen(value.bytes) + 1;
+        return;
+    }
+    wording->words = stored_words_of(inquiry, question);
+    wording->key =
+        locks_finding_key(inquiry->op->rules->prefix, wording->words, r->pool);
+    if (memo != NULL) {
+        char *both =
+            apr_pstrcat(r->pool, wording->key, "\n", wording->words, NULL);
+        apr_size_t length = strlen(both);
+
+        both[strlen(wording->key)] = '\0';
+        locks_memo_note(memo, &name, both, length, locks_deadline_now());
+    }
 }
 
 /** Puts a question in words, unless that was done. */
@@ -106,9 +159,7 @@ static const locks_wording_t *wording_of(locks_inquiry_t *inquiry,
 
     if (wording->words == NULL || wording->gadget != question->gadget) {
         wording->gadget = question->gadget;
-        wording->words = words_of(inquiry, question);
-        wording->key = locks_finding_key(inquiry->op->rules->prefix,
-                                         wording->words, inquiry->r->pool);
+        word(inquiry, wording, question);
     }
     return wording;
 }

@@ -18,8 +18,11 @@ APLOG_USE_MODULE(locks);
 #define USER_MAX 64
 /** Of how many courses it knows the owners. */
 #define COURSES 2048
+/** How many questions to the catalog it has worded, and the longest wording. */
+#define WORDINGS 8192
+#define WORDING_MAX 320
 /** A child that serves one request at a time is one of very many, and knows by
- *  so much less of the last two. */
+ *  so much less of the last three. */
 #define SHARE_OF_ONE_THREAD 16
 
 static locks_memo_t *start(int entries, apr_size_t longest, const char *what,
@@ -42,6 +45,7 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
     locks_memo_t *sessions = NULL;
     locks_memo_t *users;
     locks_memo_t *owners;
+    locks_memo_t *wordings;
     server_rec *server;
     int threads = 1;
     int share;
@@ -51,6 +55,8 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
     users = start(USERS / share, USER_MAX, "users", main_server, pchild);
     owners =
         start(COURSES / share, LOCKS_OWNERS_MAX, "owners", main_server, pchild);
+    wordings =
+        start(WORDINGS / share, WORDING_MAX, "wordings", main_server, pchild);
     for (server = main_server; server != NULL; server = server->next) {
         locks_server_config_t *config =
             ap_get_module_config(server->module_config, &locks_module);
@@ -61,5 +67,6 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
         config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
         config->known_users = users;
         config->course_owners = owners;
+        config->wordings = wordings;
     }
 }

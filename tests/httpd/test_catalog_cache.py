@@ -97,6 +97,7 @@ def site():
         with broken_site(
                 database=database, location=pass_on + locations(),
                 modules=(*MODULES, "proxy", "proxy_http"), timeout="1s",
+                mpm="one child",
                 vhosts={"twin": "", "other": other.directives}) as site:
             site.application = application
             site.other = other

@@ -189,6 +189,19 @@ START_TEST(names_are_told_apart)
 }
 END_TEST
 
+START_TEST(a_long_name_is_not_remembered)
+{
+    /* Beside "memcached:a" and "record", and their NUL bytes. */
+    apr_size_t longest = LOCKS_MEMO_NAME_MAX - 12 - 7 - 1;
+
+    note(repeated('k', longest), "one", 1000);
+    assert_kept(repeated('k', longest), "one", 1000);
+    note(repeated('k', longest + 1), "two", 1000);
+    ck_assert(!find(repeated('k', longest + 1), 0));
+    assert_kept(repeated('k', longest), "one", 1000);
+}
+END_TEST
+
 /** Notes each number as a value of its own.
  *  @param step between the times when they were asked for */
 static void note_numbers(int from, int to, apr_time_t first, apr_time_t step)
@@ -337,6 +350,7 @@ int main(void)
     tcase_add_test(tcase, nothing_is_not_kept);
     tcase_add_test(tcase, a_long_value_is_not_kept);
     tcase_add_loop_test(tcase, names_are_told_apart, 0, COUNT(others));
+    tcase_add_test(tcase, a_long_name_is_not_remembered);
     tcase_add_test(tcase, a_table_has_a_size);
     tcase_add_test(tcase, a_table_that_is_half_full_keeps_nearly_all);
     tcase_add_test(tcase, the_oldest_makes_room);
