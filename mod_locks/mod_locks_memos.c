@@ -7,6 +7,7 @@
 
 #include "locks_foreseen.h"
 #include "locks_memo.h"
+#include "locks_session_memo.h"
 
 APLOG_USE_MODULE(locks);
 
@@ -16,13 +17,15 @@ APLOG_USE_MODULE(locks);
 /** How many SIDs' users it knows, and the longest of their IDs. */
 #define USERS 16384
 #define USER_MAX 64
+/** How many records of sessions it knows, by what they say. */
+#define RECORDS 16384
 /** Of how many courses it knows the owners. */
 #define COURSES 2048
 /** How many questions to the catalog it has worded, and the longest wording. */
 #define WORDINGS 8192
 #define WORDING_MAX 320
 /** A child that serves one request at a time is one of very many, and knows by
- *  so much less of the last three. */
+ *  so much less of all but the first. */
 #define SHARE_OF_ONE_THREAD 16
 
 static locks_memo_t *start(int entries, apr_size_t longest, const char *what,
@@ -44,6 +47,7 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
 {
     locks_memo_t *sessions = NULL;
     locks_memo_t *users;
+    locks_memo_t *records;
     locks_memo_t *owners;
     locks_memo_t *wordings;
     server_rec *server;
@@ -53,6 +57,8 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     share = threads > 1 ? 1 : SHARE_OF_ONE_THREAD;
     users = start(USERS / share, USER_MAX, "users", main_server, pchild);
+    records = start(RECORDS / share, LOCKS_SESSION_MEMO_MAX, "session records",
+                    main_server, pchild);
     owners =
         start(COURSES / share, LOCKS_OWNERS_MAX, "owners", main_server, pchild);
     wordings =
@@ -66,6 +72,7 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
         }
         config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
         config->known_users = users;
+        config->parsed_sessions = records;
         config->course_owners = owners;
         config->wordings = wordings;
     }

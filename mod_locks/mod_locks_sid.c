@@ -10,6 +10,7 @@
 
 #include "locks_deadline.h"
 #include "locks_memo.h"
+#include "locks_session_memo.h"
 #include "locks_session_record.h"
 #include "mod_locks_shared.h"
 
@@ -33,9 +34,16 @@ static apr_status_t record_judge(locks_session_t **session,
                                  struct request_rec *r, const char *sid,
                                  const char *value, apr_size_t length)
 {
+    locks_memo_t *memo = locks_server_config(r->server)->parsed_sessions;
+
     (void)sid;
     if (value == NULL) {
         return APR_NOTFOUND;
+    }
+    *session = memo != NULL ? locks_session_recall(memo, value, length, r->pool)
+                            : NULL;
+    if (*session != NULL) {
+        return APR_SUCCESS;
     }
     if (locks_session_record_parse(session, value, length, r->pool) !=
         APR_SUCCESS) {
@@ -44,6 +52,9 @@ static apr_status_t record_judge(locks_session_t **session,
                       "form and counts as no session: check what the site's "
                       "sign-in writes under LocksSessionKey");
         return APR_NOTFOUND;
+    }
+    if (memo != NULL) {
+        locks_session_note(memo, value, length, *session, locks_deadline_now());
     }
     return APR_SUCCESS;
 }
