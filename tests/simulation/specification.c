@@ -244,7 +244,7 @@ static int is_held(const history_t *history, const state_t *state,
 static int may_be_full(const history_t *history, const state_t *state,
                        const call_t *call)
 {
-    int locks = 0;
+    int locks = state->leaseless[COURSE_OF(call->place)];
     int i;
 
     for (i = 0; i < USERS; i++) {
@@ -505,12 +505,15 @@ static void lose_course(const history_t *history, state_t *state, int course)
 void specification_pass(const history_t *history, state_t *state)
 {
     const event_t *event = &history->events[state->events++];
+    held_t *held;
     int i;
 
     switch (event->kind) {
     case EVENT_LEASE_LOST:
         /* A missing lease is a lost lock. */
-        state->held[event->which].id = 0;
+        held = &state->held[event->which];
+        state->leaseless[COURSE_OF(held->place)] += held->id != 0;
+        held->id = 0;
         state->user_excuse[event->which] = latest_id(history, state->events);
         break;
     case EVENT_SLOTS_LOST:
@@ -531,10 +534,13 @@ void specification_pass(const history_t *history, state_t *state)
         state->index_lost = 1;
         break;
     case EVENT_RETURN:
-        state->held[event->which] = (held_t){.id = event->id,
-                                             .place = event->place,
-                                             .earliest = event->deadline,
-                                             .latest = event->deadline};
+        held = &state->held[event->which];
+        *held = (held_t){
+            .id = event->id,
+            .place = event->place,
+            .window = held->id == 0 || held->id == event->id ? held->window : 0,
+            .earliest = event->deadline,
+            .latest = event->deadline};
         break;
     case EVENT_SLOTS_RETURN:
         /* Locks that they do not know may be listed, and stand in nobody's

@@ -38,6 +38,9 @@ typedef struct state_t {
     apr_uint64_t user_excuse[USERS];
     apr_uint64_t course_excuse[COURSES];
     int index_lost;
+    /** By course: how many locks have lost their leases, whose slots count as
+     *  pending for a while. */
+    int leaseless[COURSES];
     /** By course: have slots returned that were lost? */
     int slots_returned[COURSES];
     /** How many events there were. */

@@ -81,6 +81,11 @@ int main(void)
         }
     }
     print("all", &run.sum);
+    if (history_undecided() > 0) {
+        printf("%d histories could not be decided: make scenarios smaller\n",
+               history_undecided());
+        failed++;
+    }
     apr_pool_destroy(run.pool);
     apr_terminate();
     return failed > 0 || explored == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
