@@ -81,6 +81,8 @@ typedef struct locks_server_config_t {
     /** Whose SIDs were last found to be, in this child; NULL if it has no
      *  memory for that. */
     struct locks_memo_t *known_users;
+    /** In which courses locks were, by their IDs, likewise. */
+    struct locks_memo_t *lock_courses;
     /** What records of sessions say, likewise. */
     struct locks_memo_t *parsed_sessions;
     /** Whom courses' slots named last, and how questions to the catalog are

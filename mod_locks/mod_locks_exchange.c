@@ -8,8 +8,10 @@
 
 #include <string.h>
 
+#include "locks_deadline.h"
 #include "locks_find.h"
 #include "locks_foreseen.h"
+#include "locks_memo.h"
 #include "locks_request.h"
 #include "mod_locks_wait.h"
 
@@ -179,6 +181,47 @@ void locks_exchange_expect_lock(locks_exchange_t *exchange, const char *lock_id)
     if (user != NULL &&
         (lock_id == NULL || locks_lock_id_parse(&id, lock_id) == APR_SUCCESS)) {
         locks_find_ahead(exchange->op, id, user);
+    }
+}
+
+/** What a lock's course is remembered under; guesses need no more. */
+static locks_memo_name_t lock_name(const char *lock_id)
+{
+    return (locks_memo_name_t){.store = "", .kind = "lock", .key = lock_id};
+}
+
+void locks_exchange_expect_course_of(locks_exchange_t *exchange,
+                                     const char *lock_id, int needs_access)
+{
+    request_rec *r = exchange->r;
+    locks_operation_t *op = exchange->op;
+    locks_memo_t *memo = locks_server_config(r->server)->lock_courses;
+    locks_memo_name_t name = lock_name(lock_id);
+    locks_memo_value_t course;
+
+    if (memo == NULL || !locks_memo_find(memo, &course, &name, 0, r->pool)) {
+        return;
+    }
+    exchange->course_guess = course.bytes;
+    locks_ahead_key(op, locks_slots_key(op->rules->prefix, op->type,
+                                        course.bytes, op->pool));
+    if (needs_access) {
+        locks_inquiry_open(&exchange->inquiry, r, op, &exchange->claim,
+                           course.bytes);
+        locks_inquiry_expect_access(&exchange->inquiry);
+    }
+}
+
+void locks_exchange_note_course(const locks_exchange_t *exchange,
+                                const locks_lock_t *lock)
+{
+    locks_memo_t *memo = locks_server_config(exchange->r->server)->lock_courses;
+    locks_memo_name_t name = lock_name(
+        apr_psprintf(exchange->r->pool, "%" APR_UINT64_T_FMT, lock->id));
+
+    if (memo != NULL) {
+        locks_memo_note(memo, &name, lock->subject.course,
+                        strlen(lock->subject.course), locks_deadline_now());
     }
 }
 

@@ -19,6 +19,9 @@ typedef struct locks_exchange_t {
     locks_operation_t *op;
     /** What the catalog is asked. */
     locks_inquiry_t inquiry;
+    /** The course that the lock was in which the request names, as far as this
+     *  child remembers; NULL if it does not. */
+    const char *course_guess;
     /** The answer: a status, and a message for a refusal or JSON. */
     int status;
     const char *message;
@@ -78,6 +81,16 @@ void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
  *  @param lock_id as the client wrote it; NULL for whichever the user has */
 void locks_exchange_expect_lock(locks_exchange_t *exchange,
                                 const char *lock_id);
+
+/** Names what will be needed of the course that a lock is in, where this child
+ *  remembers which one that was: its slots.
+ *  @param lock_id      as the client wrote it
+ *  @param needs_access is it asked whether the caller may update the course? */
+void locks_exchange_expect_course_of(locks_exchange_t *exchange,
+                                     const char *lock_id, int needs_access);
+/** Remembers which course a lock is in. */
+void locks_exchange_note_course(const locks_exchange_t *exchange,
+                                const locks_lock_t *lock);
 
 /** Notes what a question about something named by the client came to. */
 int locks_exchange_found(locks_exchange_t *exchange, apr_status_t rv,

@@ -174,6 +174,7 @@ int locks_get_lock(locks_exchange_t *exchange, const char *lock_id)
         return refused;
     }
     locks_exchange_expect_lock(exchange, lock_id);
+    locks_exchange_expect_course_of(exchange, lock_id, 0);
     if ((refused = locks_exchange_judge(exchange)) != OK) {
         return refused;
     }

@@ -17,6 +17,9 @@ APLOG_USE_MODULE(locks);
 /** How many SIDs' users it knows, and the longest of their IDs. */
 #define USERS 16384
 #define USER_MAX 64
+/** How many locks' courses it knows, and the longest of their IDs. */
+#define LOCKS 16384
+#define COURSE_MAX 64
 /** How many records of sessions it knows, by what they say. */
 #define RECORDS 16384
 /** Of how many courses it knows the owners. */
@@ -47,6 +50,7 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
 {
     locks_memo_t *sessions = NULL;
     locks_memo_t *users;
+    locks_memo_t *courses;
     locks_memo_t *records;
     locks_memo_t *owners;
     locks_memo_t *wordings;
@@ -57,6 +61,8 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     share = threads > 1 ? 1 : SHARE_OF_ONE_THREAD;
     users = start(USERS / share, USER_MAX, "users", main_server, pchild);
+    courses = start(LOCKS / share, COURSE_MAX, "courses of locks", main_server,
+                    pchild);
     records = start(RECORDS / share, LOCKS_SESSION_MEMO_MAX, "session records",
                     main_server, pchild);
     owners =
@@ -72,6 +78,7 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
         }
         config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
         config->known_users = users;
+        config->lock_courses = courses;
         config->parsed_sessions = records;
         config->course_owners = owners;
         config->wordings = wordings;

@@ -75,6 +75,7 @@ static void read_renewal(locks_exchange_t *exchange, posted_t *posted,
                                      posted->body.length, r->pool);
     }
     locks_exchange_expect_lock(exchange, lock_id);
+    locks_exchange_expect_course_of(exchange, lock_id, 1);
 }
 
 /** May clients ask for leases of their own length? */
@@ -213,6 +214,7 @@ static int acquire(locks_exchange_t *exchange, locks_lock_t *lock,
         return locks_refuse_operation(exchange);
     }
     if (!exchange->op->deeds.is_renewal) {
+        locks_exchange_note_course(exchange, lock);
         locks_wait_wake(r, subject->course);
         locks_wait_wake(r, exchange->op->deeds.left);
     }
@@ -323,6 +325,9 @@ static int renew(locks_exchange_t *exchange, const char *lock_id,
 
     switch (rv) {
     case APR_SUCCESS:
+        if (exchange->course_guess == NULL) {
+            locks_exchange_note_course(exchange, &lock);
+        }
         return answer_held(exchange, HTTP_OK, &lock);
     case APR_EACCES:
         return exchange->status;

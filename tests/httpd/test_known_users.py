@@ -72,7 +72,9 @@ def test_what_a_user_pays_who_has_asked_before(site, course):
     assert trips == 2
     trips, answer = cost(site, lambda: user.renew(lock["id"]))
     contract.renewed(answer, lock["id"])
-    assert trips == 3
+    assert trips == 2
+    trips, answer = cost(site, lambda: user.look(lock["id"]))
+    assert (trips, answer.json["id"]) == (1, lock["id"])
     # Not delayed: what the guard read ahead is soon too old for it.
     with site.proxy.recording() as exchanges:
         assert write(user, course, "g1").status in PASSED
@@ -255,6 +257,28 @@ def test_a_guess_outlasts_an_outage(site, course):
     trips, answer = cost(site, lambda: user.lock(course, "g1"))
     assert contract.granted(answer)["id"] == lock["id"]
     assert trips == 2
+
+
+def test_a_lock_that_was_lost_with_its_slots(site, course):
+    """Where the slots of the course that it was in are read at once too."""
+    user = site.user(course)
+    lock = contract.granted(user.lock(course, "g1"))
+    contract.renewed(user.renew(lock["id"]), lock["id"])
+    with site.store.client() as store:
+        assert store.delete(
+            f"locks:slots:gadget:{course.id}") == "DELETED"
+    contract.no_lock(user.renew(lock["id"]), lock["id"])
+    contract.no_lock(user.look(lock["id"]), lock["id"])
+    contract.released(user.unlock(lock["id"]))
+
+
+def test_a_renewal_by_who_may_no_more(site, course):
+    """It is asked anew whatever httpd remembers of the lock."""
+    user = site.user(course)
+    lock = contract.granted(user.lock(course, "g1"))
+    contract.renewed(user.renew(lock["id"]), lock["id"])
+    site.withdraw(course, user.user_id)
+    contract.forbidden(user.renew(lock["id"]))
 
 
 def test_a_lease_that_changes_under_the_request(site, course):

@@ -250,11 +250,11 @@ def test_renewal_takes_two(site, course, pair):
         user.lock(course, gadgets[user.user_id])), 2, 2, 3)
 
 
-def test_renewal_by_id_takes_three(site, course, pair):
+def test_renewal_by_id_takes_two(site, course, pair):
     held(pair, course)
     locks = {user.user_id: own_lock(user) for user in pair}
     assert_costs(site, pair, lambda user: contract.renewed(
-        user.renew(locks[user.user_id]), locks[user.user_id]), 3, 3, 4)
+        user.renew(locks[user.user_id]), locks[user.user_id]), 2, 2, 3)
 
 
 def assert_release_costs(site, course, pair, release, known, new):
@@ -280,12 +280,13 @@ def test_release_of_the_own_lock_takes_three(site, course, pair):
                          contract.released(user.own("DELETE")), 3, 4)
 
 
-def test_looking_at_the_own_lock_takes_two(site, course, pair):
+def test_looking_at_the_own_lock(site, course, pair):
+    """By its ID it is known which slots to read."""
     held(pair, course)
     locks = {user.user_id: own_lock(user) for user in pair}
     assert_costs(site, pair, lambda user: contract.listed(user.own()), 2, 2, 3)
     assert_costs(site, pair, lambda user: user.look(locks[user.user_id]),
-                 2, 2, 3)
+                 1, 1, 2)
 
 
 def test_list_takes_two_and_leaves_the_session_alone(site, course, pair):

@@ -3,6 +3,7 @@
 
 #include "digest.h"
 #include "locks_break.h"
+#include "locks_find.h"
 #include "locks_foreseen.h"
 
 #include <string.h>
@@ -59,6 +60,14 @@ static void renew(request_t *request, locks_operation_t *op)
 {
     locks_terms_t terms = terms_of(&request->what);
 
+    if (request->what.foresees) {
+        locks_find_ahead(op, request->id, user_names[request->what.user]);
+        locks_ahead_key(
+            op, locks_slots_key(op->rules->prefix, op->type,
+                                course_names[COURSE_OF(request->what.place)],
+                                op->pool));
+        locks_ahead_read(op);
+    }
     request->result =
         locks_renew(op, &request->lock, request->id,
                     user_names[request->what.user], &terms, permit, NULL);
@@ -75,6 +84,9 @@ static void acquire(request_t *request, locks_operation_t *op)
     locks_terms_t terms = terms_of(&request->what);
 
     locks_ahead_slots(op, subject.course);
+    if (request->what.foresees) {
+        locks_ahead_lease(op, user_names[request->what.user]);
+    }
     locks_ahead_read(op);
     request->result = locks_acquire(op, &request->lock, &subject,
                                     user_names[request->what.user], &terms);
@@ -109,6 +121,10 @@ static void run(void *baton)
         acquire(request, op);
         break;
     case RELEASE:
+        if (request->what.foresees) {
+            locks_find_ahead(op, request->id, user_names[request->what.user]);
+            locks_ahead_read(op);
+        }
         request->result =
             locks_release(op, request->id, user_names[request->what.user]);
         break;

@@ -44,7 +44,8 @@ typedef struct scenario_request_t {
     act_e act;
     /** Who; whose lock in a break; nobody in a list. */
     int user;
-    /** What to acquire; in a list, any place of the course. */
+    /** What to acquire; in a list, any place of the course; in a renewal, of
+     *  the one that it guesses the lock to be in. */
     int place;
     /** What to release or renew: what the request of this number was granted.
      *  Numbers count from 1. */
@@ -54,8 +55,9 @@ typedef struct scenario_request_t {
     int window;
     /** May a lock be taken from another of the user's windows? */
     int takes_over;
-    /** Of a list: the leases of how many users it reads beside the slots; 0
-     *  for none. */
+    /** What it reads before it is known to be needed: a list the leases of so
+     *  many users, beside the slots; others, if not 0, the user's own, and a
+     *  renewal the slots of place's course too. */
     int foresees;
     /** The request of this number ends before this one begins; 0 if none. */
     int after;

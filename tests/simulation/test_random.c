@@ -61,7 +61,6 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
         request->host = below(chance, HOSTS);
         if (what == 0 && lists++ < 2) {
             request->act = LIST;
-            request->foresees = below(chance, 2) * users;
         } else if (what <= 3 && acquired > 0) {
             request->act = below(chance, 2) ? RELEASE : RENEW;
             request->of = acquired;
@@ -72,6 +71,7 @@ static void add_requests(scenario_t *scenario, chance_t *chance)
             acquired = i + 1;
         }
         add_window(request, chance);
+        request->foresees = below(chance, 2) * users;
         if (below(chance, 4) > 0) {
             request->after = last[request->user];
         }
