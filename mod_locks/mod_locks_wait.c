@@ -304,8 +304,10 @@ static const apr_array_header_t *look(const locks_stay_t *stay,
         locks_store_open_unasked(config->store, server, pool), pool);
     apr_array_header_t *locks;
     apr_time_t time;
-    apr_status_t rv = locks_list(op, &locks, &time, stay->room->course);
+    apr_status_t rv;
 
+    op->owners = config->course_owners;
+    rv = locks_list(op, &locks, &time, stay->room->course);
     op->store->provider->close(op->store);
     return rv == APR_SUCCESS ? locks : NULL;
 }

@@ -27,7 +27,8 @@ def site():
     """One child, so that every request meets what the ones before left."""
     with broken_site(timeout="1s", mpm="one child",
                      location=LOCATION + GUARDED,
-                     vhosts={"brief": "LocksTTL 1s"}) as site:
+                     vhosts={"waiting": "LocksWaitMax 9s\nLocksWaitInterval 50ms"}
+                     ) as site:
         yield site
 
 
@@ -142,6 +143,23 @@ def test_a_write_to_the_whole_course_takes_one(site, course):
                                     checked=False)
             assert answer.status in outcomes
         assert sequential_trips(exchanges) <= trips
+
+
+def test_looking_for_changes_takes_one_each_time(site, course):
+    user = site.user(course)
+    contract.granted(user.lock(course, "g1"))
+    partner = site.partner("waiting")
+    etag = partner.locks(course).header("ETag")
+    with site.proxy.recording() as exchanges:
+        answer = partner.locks(course, ("If-None-Match", etag),
+                               ("Prefer", "wait=1"))
+    assert answer.status == 304
+    looks = [exchange for exchange in exchanges
+             if f"locks:slots:gadget:{course.id}" in exchange.keys]
+    assert len(looks) > 10
+    assert all(any(key.startswith("locks:lease:") for key in look.keys)
+               for look in looks)
+    assert len(exchanges) <= len(looks) + 1
 
 
 def test_owners_move_while_they_are_listed(site):
