@@ -22,6 +22,10 @@
  * takes over keeps its slot beside the pending one, and so stays live until
  * the next is granted, whoever dies.
  *
+ * The IDs of a resource's locks grow, as far as the store keeps its data: a
+ * request that chose its ID before the course's slots were lost may be granted
+ * after another one that chose a larger ID since.
+ *
  * Every result is one of operation.h's, or as said below.
  */
 #ifndef LOCKS_PROTOCOL_H
