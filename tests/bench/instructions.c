@@ -6,10 +6,13 @@
  * does that piece and prints how many times. Counted is the work alone: not
  * what prepares it, nor the first time, in which the linker finds functions
  * and pools get their memory, nor the end of a pool. */
+#include "locks_foreseen.h"
+#include "locks_memo.h"
 #include "locks_protocol.h"
 #include "locks_record.h"
 #include "locks_reply.h"
 #include "locks_request.h"
+#include "locks_session_memo.h"
 #include "locks_session_record.h"
 #include "memory_store.h"
 
@@ -45,6 +48,10 @@ typedef struct bench_t {
     /** Of locks_lock_t. */
     apr_array_header_t *locks;
     locks_store_t *store;
+    /** Whom the course's slots named; NULL if nobody remembers. */
+    locks_memo_t *owners;
+    /** What the record of a session says. */
+    locks_memo_t *sessions;
 } bench_t;
 
 typedef struct work_t {
@@ -89,14 +96,43 @@ static int parse_query(bench_t *bench)
                                      bench->pool) == NULL;
 }
 
+static locks_memo_t *make_memo(apr_size_t longest, apr_pool_t *pool)
+{
+    locks_memo_t *memo;
+
+    if (locks_memo_create(&memo, 64, longest, pool) != APR_SUCCESS) {
+        die("no memory can be had");
+    }
+    return memo;
+}
+
+static const char session_record[] =
+    "{\"sessionType\":\"PlainUserSession\",\"userId\":\"100042\"}";
+
 static int parse_session(bench_t *bench)
 {
-    static const char record[] =
-        "{\"sessionType\":\"PlainUserSession\",\"userId\":\"100042\"}";
     locks_session_t *session;
 
-    return locks_session_record_parse(&session, record, strlen(record),
+    return locks_session_record_parse(&session, session_record,
+                                      strlen(session_record),
                                       bench->pool) == APR_SUCCESS;
+}
+
+static void prepare_session(bench_t *bench)
+{
+    const locks_session_t session = {LOCKS_SESSION_PLAIN_USER, "100042",
+                                     "100042"};
+
+    bench->sessions = make_memo(LOCKS_SESSION_MEMO_MAX, bench->forever);
+    locks_session_note(bench->sessions, session_record, strlen(session_record),
+                       &session, NOW);
+}
+
+/** What takes the place of parsing one that was parsed before. */
+static int recall_session(bench_t *bench)
+{
+    return locks_session_recall(bench->sessions, session_record,
+                                strlen(session_record), bench->pool) != NULL;
 }
 
 /* ---- Records ---- */
@@ -261,8 +297,19 @@ static int list(bench_t *bench)
         bench->store->provider->open(bench->store, bench->pool), bench->pool);
     apr_time_t time;
 
+    op->owners = bench->owners;
     return locks_list(op, &bench->locks, &time, COURSE) == APR_SUCCESS &&
            bench->locks->nelts == bench->size;
+}
+
+/** A list whose course was listed before. */
+static void prepare_known(bench_t *bench)
+{
+    prepare_store(bench);
+    bench->owners = make_memo(LOCKS_OWNERS_MAX, bench->forever);
+    if (!list(bench)) {
+        die("a course cannot be listed");
+    }
 }
 
 /* ---- Their JSON ---- */
@@ -305,6 +352,7 @@ static const work_t works[] = {
     {"parse-body", 1, prepare_nothing, parse_body},
     {"parse-query", 1, prepare_nothing, parse_query},
     {"parse-session", 1, prepare_nothing, parse_session},
+    {"recall-session", 1, prepare_session, recall_session},
     {"encode-lease", 1, prepare_nothing, encode_lease},
     {"encode-slots-10", 10, prepare_read_slots, encode_slots},
     {"encode-slots-100", 100, prepare_read_slots, encode_slots},
@@ -314,6 +362,7 @@ static const work_t works[] = {
     {"decode-slots-100", 100, prepare_slots, decode_slots},
     {"decode-slots-1000", 1000, prepare_slots, decode_slots},
     {"list-10", 10, prepare_store, list},
+    {"list-10-known", 10, prepare_known, list},
     {"list-100", 100, prepare_store, list},
     {"list-1000", 1000, prepare_store, list},
     {"reply-10", 10, prepare_locks, reply},
