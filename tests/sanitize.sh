@@ -17,7 +17,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/conf/prepare.sh"
 python=/usr/bin/python3
 threaded='tests/unit/test_breaker tests/unit/test_counters
-    tests/unit/test_deadline tests/unit/test_session_cache
+    tests/unit/test_deadline tests/unit/test_memo
     tests/unit/test_ticker tests/unit/test_watch
     tests/contract/test_contract_memcached tests/contract/test_memcached_faults
     tests/contract/test_memcached_examine'
