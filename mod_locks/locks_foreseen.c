@@ -33,11 +33,12 @@ void locks_foresee(locks_operation_t *op, const char *user)
     op->foreseen_is_read = 0;
 }
 
-/** What a course's owners are remembered under: virtual hosts and types that
- *  have other slots have other keys. */
-static locks_memo_name_t name_of(const char *slots_key)
+/** What a course's owners are remembered under. */
+static locks_memo_name_t name_of(const locks_operation_t *op,
+                                 const char *slots_key)
 {
-    return (locks_memo_name_t){.store = "", .kind = "owners", .key = slots_key};
+    return (locks_memo_name_t){
+        .store = op->owners_store, .kind = "owners", .key = slots_key};
 }
 
 void locks_foresee_owners(locks_operation_t *op, const char *course)
@@ -51,8 +52,8 @@ void locks_foresee_owners(locks_operation_t *op, const char *course)
     if (op->owners == NULL) {
         return;
     }
-    name =
-        name_of(locks_slots_key(op->rules->prefix, op->type, course, op->pool));
+    name = name_of(
+        op, locks_slots_key(op->rules->prefix, op->type, course, op->pool));
     if (!locks_memo_find(op->owners, &known, &name, 0, op->pool)) {
         return;
     }
@@ -111,54 +112,75 @@ static int names_the_same(const locks_snapshot_t *snapshot)
     return named == op->foreseen->nelts;
 }
 
-/** Adds an owner to what is remembered; 0 if there is no room. */
-static int add_owner(char *bytes, apr_size_t *length,
-                     const locks_operation_t *op, const char *owner, int *next)
+/** Those whom the slots name, each once: const char *. NULL if they are more
+ *  than are remembered. */
+static apr_array_header_t *distinct_owners(const locks_snapshot_t *snapshot)
 {
-    const locks_foreseen_t *foreseen = find(op, owner, next);
-    apr_size_t size = strlen(owner) + 1;
-    unsigned char *digest = (unsigned char *)bytes + *length + size;
+    apr_pool_t *pool = snapshot->op->pool;
+    const apr_array_header_t *slots = snapshot->slots.entries;
+    apr_array_header_t *owners =
+        apr_array_make(pool, slots->nelts + 1, sizeof(const char *));
+    apr_hash_t *seen = apr_hash_make(pool);
+    apr_size_t length = 0;
+    int i;
 
-    if (*length + size + LOCKS_DIGEST_LENGTH > LOCKS_OWNERS_MAX) {
-        return 0;
+    for (i = 0; i < slots->nelts; i++) {
+        const char *owner = APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
+
+        if (apr_hash_get(seen, owner, APR_HASH_KEY_STRING) == NULL) {
+            length += strlen(owner) + 1 + LOCKS_DIGEST_LENGTH;
+            if (length > LOCKS_OWNERS_MAX) {
+                return NULL;
+            }
+            apr_hash_set(seen, owner, APR_HASH_KEY_STRING, owner);
+            APR_ARRAY_PUSH(owners, const char *) = owner;
+        }
     }
-    memcpy(bytes + *length, owner, size);
-    if (foreseen != NULL) {
-        memcpy(digest, foreseen->digest, LOCKS_DIGEST_LENGTH);
-    } else {
-        locks_user_digest(digest, owner);
+    return owners;
+}
+
+/** Writes down what is remembered of these owners. */
+static apr_size_t write_owners(char bytes[LOCKS_OWNERS_MAX],
+                               const locks_operation_t *op,
+                               const apr_array_header_t *owners)
+{
+    apr_size_t length = 0;
+    int next = 0;
+    int i;
+
+    for (i = 0; i < owners->nelts; i++) {
+        const char *owner = APR_ARRAY_IDX(owners, i, const char *);
+        const locks_foreseen_t *foreseen = find(op, owner, &next);
+        apr_size_t size = strlen(owner) + 1;
+        unsigned char *digest = (unsigned char *)bytes + length + size;
+
+        memcpy(bytes + length, owner, size);
+        if (foreseen != NULL) {
+            memcpy(digest, foreseen->digest, LOCKS_DIGEST_LENGTH);
+        } else {
+            locks_user_digest(digest, owner);
+        }
+        length += size + LOCKS_DIGEST_LENGTH;
     }
-    *length += size + LOCKS_DIGEST_LENGTH;
-    return 1;
+    return length;
 }
 
 void locks_foreseen_note(const locks_snapshot_t *snapshot)
 {
     const locks_operation_t *op = snapshot->op;
-    const apr_array_header_t *slots = snapshot->slots.entries;
-    apr_hash_t *seen;
+    const apr_array_header_t *owners;
     locks_memo_name_t name;
     char bytes[LOCKS_OWNERS_MAX];
-    apr_size_t length = 0;
-    int has_room = 1;
-    int next = 0;
-    int i;
+    apr_size_t length;
 
     if (op->owners == NULL || names_the_same(snapshot)) {
         return;
     }
-    seen = apr_hash_make(op->pool);
-    for (i = 0; i < slots->nelts && has_room; i++) {
-        const char *owner = APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
-
-        if (apr_hash_get(seen, owner, APR_HASH_KEY_STRING) == NULL) {
-            apr_hash_set(seen, owner, APR_HASH_KEY_STRING, owner);
-            has_room = add_owner(bytes, &length, op, owner, &next);
-        }
-    }
-    name = name_of(snapshot->slots_key);
-    locks_memo_note(op->owners, &name, has_room && length > 0 ? bytes : NULL,
-                    length, locks_ticks(op));
+    name = name_of(op, snapshot->slots_key);
+    owners = distinct_owners(snapshot);
+    length = owners != NULL ? write_owners(bytes, op, owners) : 0;
+    locks_memo_note(op->owners, &name, length > 0 ? bytes : NULL, length,
+                    locks_ticks(op));
 }
 
 /* ---- What was read ---- */

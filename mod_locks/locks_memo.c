@@ -158,7 +158,7 @@ int locks_memo_find(locks_memo_t *memo, locks_memo_value_t *value,
     int oldest;
     int way;
 
-    if (!find_place(&place, memo, name)) {
+    if (memo == NULL || !find_place(&place, memo, name)) {
         return 0;
     }
     (void)apr_thread_mutex_lock(place.mutex);
@@ -195,14 +195,15 @@ static void write_entry(locks_memo_t *memo, const place_t *place, int way,
 void locks_memo_note(locks_memo_t *memo, const locks_memo_name_t *name,
                      const char *bytes, apr_size_t length, apr_time_t asked)
 {
-    const char *worth = length <= memo->longest ? bytes : NULL;
+    const char *worth;
     place_t place;
     int oldest;
     int way;
 
-    if (!find_place(&place, memo, name)) {
+    if (memo == NULL || !find_place(&place, memo, name)) {
         return;
     }
+    worth = length <= memo->longest ? bytes : NULL;
     (void)apr_thread_mutex_lock(place.mutex);
     way = find_way(memo, &place, &oldest);
     if (way < 0) {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file locks_memo.h
- * @brief What stores were found to hold, remembered for a while in one
- *        process.
+ * @brief What was found out once, remembered for a while in one process.
  *
  * What is remembered is bytes, and what they are worth is for their user to
  * say: some look for no value that is older than they allow, some take any for
- * a guess. Ages count from before the store was asked, and use makes nothing
- * younger. That a store holds nothing is never remembered.
+ * a guess, some remember what follows from the name alone. Use makes nothing
+ * younger. That there is nothing is never remembered.
  *
- * A table has a fixed size, and takes room as it is filled. Where there is none
- * the oldest goes of those few that could be in the same place.
+ * A table has a fixed size. Where there is no room the oldest goes of those few
+ * that could be in the same place. No table at all (NULL) is one that remembers
+ * nothing.
  */
 #ifndef LOCKS_MEMO_H
 #define LOCKS_MEMO_H
@@ -30,11 +30,11 @@ typedef struct locks_memo_t locks_memo_t;
 /** What a value is of. Values of names that differ in any member are told
  *  apart. Nothing of it is kept but a digest: a key may have a SID in it. */
 typedef struct locks_memo_name_t {
-    /** The store's address, or "" where any will do. */
+    /** Where it is from, such as a store's address; or "". */
     const char *store;
     /** What kind of value it is, or who made it. */
     const char *kind;
-    /** The key that the store has it under. */
+    /** Which one, such as the key that the store has it under. */
     const char *key;
 } locks_memo_name_t;
 
@@ -43,7 +43,7 @@ typedef struct locks_memo_value_t {
     /** Followed by a NUL byte that length does not count. */
     const char *bytes;
     apr_size_t length;
-    /** When the store was about to be asked, by locks_deadline_now(). */
+    /** As it was noted with. */
     apr_time_t asked;
 } locks_memo_value_t;
 
@@ -60,8 +60,7 @@ apr_status_t locks_memo_create(locks_memo_t **created, int entries,
 /**
  * Finds a value.
  * @param value set if there is one
- * @param since the store must have been asked after this, by
- *              locks_deadline_now(); 0 where any age will do
+ * @param since it must have been found out after this; 0 where any age will do
  * @param pool  where to copy the value to
  * @return whether there is one
  */
@@ -70,11 +69,11 @@ int locks_memo_find(locks_memo_t *memo, locks_memo_value_t *value,
                     apr_pool_t *pool);
 
 /**
- * Notes what a store was found to hold, unless it was asked later and that is
- * noted already. What is too long is not remembered, nor is what it replaced.
+ * Notes what was found out, unless something later is noted already. What is
+ * too long is not remembered, nor is what it replaced.
  * @param bytes NULL for nothing, or for nothing that is worth it
- * @param asked when the store was about to be asked, by locks_deadline_now();
- *              positive
+ * @param asked when a store was about to be asked for it, by
+ *              locks_deadline_now(); now, where nobody minds its age
  */
 void locks_memo_note(locks_memo_t *memo, const locks_memo_name_t *name,
                      const char *bytes, apr_size_t length, apr_time_t asked);

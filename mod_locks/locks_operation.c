@@ -29,6 +29,7 @@ locks_operation_t *locks_operation_open(const locks_rules_t *rules,
     op->pool = pool;
     op->asked = env->now(env->baton);
     op->why = "";
+    op->owners_store = "";
     op->ahead = apr_array_make(pool, AHEAD_USUAL, sizeof(locks_store_item_t));
     op->foreseen = apr_array_make(pool, 1, sizeof(locks_foreseen_t));
     return op;
@@ -110,29 +111,58 @@ int locks_tries_again(locks_operation_t *op, apr_time_t started,
 
 /* ---- Reading ---- */
 
+/** Is the server that has a key asked for one of these items anyway? What is
+ *  only foreseen must not hang on a server that may not be needed. */
+static int is_on_the_way(const locks_operation_t *op, const char *key,
+                         const locks_store_item_t *items, apr_size_t count)
+{
+    const locks_store_provider_t *store = op->store->provider;
+    int server;
+    apr_size_t i;
+
+    if (op->base == NULL) {
+        return 1;
+    }
+    server = store->place(op->base, key);
+    for (i = 0; i < count; i++) {
+        if (store->place(op->base, items[i].key) == server) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /** Makes a round trip. Foreseen leases travel along. */
 static void fetch(locks_operation_t *op, locks_store_item_t *items,
                   apr_size_t count)
 {
-    const locks_store_provider_t *store = op->store->provider;
     locks_foreseen_t *foreseen = (locks_foreseen_t *)op->foreseen->elts;
-    apr_size_t along = (apr_size_t)op->foreseen->nelts;
+    int most = op->foreseen_is_read ? 0 : op->foreseen->nelts;
+    locks_foreseen_t **along;
     locks_store_item_t *all;
-    apr_size_t i;
+    apr_size_t taken = 0;
+    apr_size_t j;
+    int i;
 
-    if (along == 0 || op->foreseen_is_read) {
-        store->fetch(op->store, items, count, LOCKS_STORE_ORDINARY);
+    if (most == 0) {
+        op->store->provider->fetch(op->store, items, count,
+                                   LOCKS_STORE_ORDINARY);
         return;
     }
-    all = apr_palloc(op->pool, (count + along) * sizeof(*all));
+    along = apr_palloc(op->pool, (apr_size_t)most * sizeof(*along));
+    all = apr_palloc(op->pool, (count + (apr_size_t)most) * sizeof(*all));
     memcpy(all, items, count * sizeof(*all));
-    for (i = 0; i < along; i++) {
-        all[count + i] = foreseen[i].item;
+    for (i = 0; i < most; i++) {
+        if (is_on_the_way(op, foreseen[i].item.key, items, count)) {
+            along[taken] = &foreseen[i];
+            all[count + taken++] = foreseen[i].item;
+        }
     }
-    store->fetch(op->store, all, count + along, LOCKS_STORE_ORDINARY);
+    op->store->provider->fetch(op->store, all, count + taken,
+                               LOCKS_STORE_ORDINARY);
     memcpy(items, all, count * sizeof(*all));
-    for (i = 0; i < along; i++) {
-        foreseen[i].item = all[count + i];
+    for (j = 0; j < taken; j++) {
+        along[j]->item = all[count + j];
     }
     op->foreseen_is_read = 1;
 }

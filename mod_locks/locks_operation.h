@@ -114,9 +114,14 @@ typedef struct locks_operation_t {
      *  locks_foreseen_t. */
     apr_array_header_t *foreseen;
     int foreseen_is_read;
-    /** Whom courses' slots named last; the opener sets it, and NULL is that
-     *  nobody remembers. */
+    /** Whom courses' slots named last, and of which store, by its address; the
+     *  opener sets both, and NULL is that nobody remembers. */
     struct locks_memo_t *owners;
+    const char *owners_store;
+    /** The store that the session is of, for what is foreseen to be asked of
+     *  no server that is not asked anyway; the opener sets it, and NULL is that
+     *  any may be. */
+    const locks_store_t *base;
     /** At writing to courses, and the one at the course whose slots were read;
      *  the opener sets the first, and NULL is none. */
     locks_turns_t *turns;

@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-/* A head, then those of the two texts that there are, each with its NUL
- * byte. */
+/* A head, then those of the two texts that there are, each with its NUL byte;
+ * one where they are the same. */
 
 typedef struct head_t {
     locks_session_kind_e kind;
     int has_user;
     int has_principal;
+    int are_same;
 } head_t;
 
 /** A record's name is its bytes; 0 for one that is no text. */
@@ -50,7 +51,8 @@ locks_session_t *locks_session_recall(locks_memo_t *memo, const char *record,
     session = apr_pcalloc(pool, sizeof(*session));
     session->kind = head.kind;
     session->user_id = take_text(&next, head.has_user);
-    session->principal = take_text(&next, head.has_principal);
+    session->principal =
+        head.are_same ? session->user_id : take_text(&next, head.has_principal);
     return session;
 }
 
@@ -73,9 +75,12 @@ void locks_session_note(locks_memo_t *memo, const char *record,
                         apr_size_t length, const locks_session_t *session,
                         apr_time_t asked)
 {
-    const head_t head = {.kind = session->kind,
-                         .has_user = session->user_id != NULL,
-                         .has_principal = session->principal != NULL};
+    const head_t head = {
+        .kind = session->kind,
+        .has_user = session->user_id != NULL,
+        .has_principal = session->principal != NULL,
+        .are_same = session->user_id != NULL && session->principal != NULL &&
+                    strcmp(session->user_id, session->principal) == 0};
     char bytes[LOCKS_SESSION_MEMO_MAX];
     apr_size_t taken = sizeof(head);
     locks_memo_name_t name;
@@ -83,7 +88,7 @@ void locks_session_note(locks_memo_t *memo, const char *record,
     memcpy(bytes, &head, sizeof(head));
     if (name_record(&name, record, length) &&
         add_text(bytes, &taken, session->user_id) &&
-        add_text(bytes, &taken, session->principal)) {
+        (head.are_same || add_text(bytes, &taken, session->principal))) {
         locks_memo_note(memo, &name, bytes, taken, asked);
     }
 }

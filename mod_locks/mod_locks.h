@@ -292,9 +292,10 @@ const char *locks_sid_key(const char *sid, const request_rec *r);
  *  signed out since. */
 const char *locks_sid_guess(const request_rec *r, const char *key);
 /** Notes whom a session was found to be of, for locks_sid_guess().
- *  @param user NULL for nobody */
+ *  @param user  NULL for nobody
+ *  @param asked before the store was, by locks_deadline_now() */
 void locks_sid_note_user(const request_rec *r, const char *key,
-                         const char *user);
+                         const char *user, apr_time_t asked);
 /** Judges a SID by what the session store has under its key, and keeps the
  *  result for the request. Failures are logged.
  *  @param asked before the store was, by locks_deadline_now() */

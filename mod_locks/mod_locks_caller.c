@@ -73,7 +73,7 @@ static void note_user(const locks_claim_t *claim,
                             : strcmp(user, claim->guess) == 0;
 
     if (!is_as_guessed && identity->status != HTTP_SERVICE_UNAVAILABLE) {
-        locks_sid_note_user(r, claim->session_key, user);
+        locks_sid_note_user(r, claim->session_key, user, claim->made);
     }
 }
 

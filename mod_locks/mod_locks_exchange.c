@@ -199,7 +199,7 @@ void locks_exchange_expect_course_of(locks_exchange_t *exchange,
     locks_memo_name_t name = lock_name(lock_id);
     locks_memo_value_t course;
 
-    if (memo == NULL || !locks_memo_find(memo, &course, &name, 0, r->pool)) {
+    if (!locks_memo_find(memo, &course, &name, 0, r->pool)) {
         return;
     }
     exchange->course_guess = course.bytes;
@@ -219,10 +219,8 @@ void locks_exchange_note_course(const locks_exchange_t *exchange,
     locks_memo_name_t name = lock_name(
         apr_psprintf(exchange->r->pool, "%" APR_UINT64_T_FMT, lock->id));
 
-    if (memo != NULL) {
-        locks_memo_note(memo, &name, lock->subject.course,
-                        strlen(lock->subject.course), locks_deadline_now());
-    }
+    locks_memo_note(memo, &name, lock->subject.course,
+                    strlen(lock->subject.course), locks_deadline_now());
 }
 
 int locks_exchange_found(locks_exchange_t *exchange, apr_status_t rv,

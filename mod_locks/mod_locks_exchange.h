@@ -76,7 +76,7 @@ int locks_exchange_require_user(locks_exchange_t *exchange);
 void locks_exchange_expect(locks_exchange_t *exchange, const char *key,
                            const char *gadget);
 
-/** Names what finding a lock begins with, if it is known already who asks: the
+/** Names what finding a lock begins with, if it is foreseen who asks: the
  *  user's own lease, and what leads to others' locks.
  *  @param lock_id as the client wrote it; NULL for whichever the user has */
 void locks_exchange_expect_lock(locks_exchange_t *exchange,

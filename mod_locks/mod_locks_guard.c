@@ -114,13 +114,18 @@ static int read_bulk(watch_t *watch, locks_target_t *target)
 
 /* ---- Who writes ---- */
 
-/** Names the leases that may be needed: the writer's own, if it is known whose,
- *  as where the writer holds the gadgets nothing is left to be read later; or
- *  those of all who hold something in the course. */
-static void foresee_leases(const watch_t *watch, const locks_target_t *target)
+/** Names what a course's ID leads to: its slots, and the leases that may be
+ *  needed. That is the writer's own, if it is known whose, as where the writer
+ *  holds the gadgets nothing is left to be read later; or those of all who hold
+ *  something in the course. */
+static void expect_course(const watch_t *watch, const locks_target_t *target)
 {
     const char *user = locks_caller_foreseen(&watch->claim);
 
+    if (!locks_course_id_valid(target->course_key)) {
+        return;
+    }
+    locks_ahead_slots(watch->op, target->course_key);
     if (target->gadgets == NULL) {
         locks_foresee_owners(watch->op, target->course_key);
     } else if (user != NULL) {
@@ -141,10 +146,7 @@ static void open_operation(watch_t *watch, locks_target_t *target)
     if (watch->claim.sid != NULL) {
         locks_caller_ahead(&watch->claim, watch->op, r);
     }
-    if (locks_course_id_valid(target->course_key)) {
-        locks_ahead_slots(watch->op, target->course_key);
-        foresee_leases(watch, target);
-    }
+    expect_course(watch, target);
 }
 
 /** Names the kept answers that the first round trip is to read. Those of a
@@ -156,12 +158,22 @@ static void open_inquiry(const watch_t *watch, locks_target_t *target)
 
     locks_inquiry_open(&target->inquiry, target->r, watch->op, &watch->claim,
                        target->course_key);
+    target->inquiry.keeps_new = target->inquiry.keeps_new && !target->is_bulk;
     locks_inquiry_expect_course(&target->inquiry);
     for (i = 0; target->gadgets != NULL && i < target->gadgets->nelts; i++) {
         locks_inquiry_expect_gadget(
             &target->inquiry, APR_ARRAY_IDX(target->gadgets, i, const char *));
     }
-    target->inquiry.keeps_new = target->inquiry.keeps_new && !target->is_bulk;
+}
+
+/** Reads for another target of the same request what was read for the first
+ *  one while it was found out who writes. */
+static void open_another(const watch_t *watch, locks_target_t *target)
+{
+    locks_ahead_forget_stale(watch->op, 0);
+    open_inquiry(watch, target);
+    expect_course(watch, target);
+    locks_ahead_read(watch->op);
 }
 
 /** Finds out who writes; whoever it is not, or is nobody, holds nothing. */
@@ -346,7 +358,7 @@ static int judge(watch_t *watch, locks_target_t *target)
         open_inquiry(watch, target);
         identify(watch);
     } else {
-        open_inquiry(watch, target);
+        open_another(watch, target);
     }
     refused = ask_stores(watch, target);
     watch->is_judged = 1;

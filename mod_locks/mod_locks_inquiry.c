@@ -133,7 +133,7 @@ static void word(locks_inquiry_t *inquiry, locks_wording_t *wording,
         .key = words_of(inquiry, question, inquiry->scope, inquiry->asker)};
     locks_memo_value_t value;
 
-    if (memo != NULL && locks_memo_find(memo, &value, &name, 0, r->pool)) {
+    if (locks_memo_find(memo, &value, &name, 0, r->pool)) {
         wording->key = value.bytes;
         wording->words = value.bytes + strlen(value.bytes) + 1;
         return;
@@ -141,7 +141,7 @@ static void word(locks_inquiry_t *inquiry, locks_wording_t *wording,
     wording->words = stored_words_of(inquiry, question);
     wording->key =
         locks_finding_key(inquiry->op->rules->prefix, wording->words, r->pool);
-    if (memo != NULL) {
+    if (inquiry->keeps_new) {
         char *both =
             apr_pstrcat(r->pool, wording->key, "\n", wording->words, NULL);
         apr_size_t length = strlen(both);

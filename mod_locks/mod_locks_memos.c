@@ -16,7 +16,7 @@ APLOG_USE_MODULE(locks);
 #define SESSION_MAX 512
 /** How many SIDs' users it knows, and the longest of their IDs. */
 #define USERS 16384
-#define USER_MAX 64
+#define USER_MAX 128
 /** How many locks' courses it knows, and the longest of their IDs. */
 #define LOCKS 16384
 #define COURSE_MAX 64
@@ -46,41 +46,50 @@ static locks_memo_t *start(int entries, apr_size_t longest, const char *what,
     return memo;
 }
 
+/** Does any server keep sessions? */
+static int keeps_sessions(const server_rec *server)
+{
+    for (; server != NULL; server = server->next) {
+        if (locks_server_config(server)->session_cache > 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
 {
-    locks_memo_t *sessions = NULL;
-    locks_memo_t *users;
-    locks_memo_t *courses;
-    locks_memo_t *records;
-    locks_memo_t *owners;
-    locks_memo_t *wordings;
+    locks_server_config_t made = {0};
     server_rec *server;
     int threads = 1;
     int share;
 
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
     share = threads > 1 ? 1 : SHARE_OF_ONE_THREAD;
-    users = start(USERS / share, USER_MAX, "users", main_server, pchild);
-    courses = start(LOCKS / share, COURSE_MAX, "courses of locks", main_server,
-                    pchild);
-    records = start(RECORDS / share, LOCKS_SESSION_MEMO_MAX, "session records",
-                    main_server, pchild);
-    owners =
+    if (keeps_sessions(main_server)) {
+        made.kept_sessions =
+            start(SESSIONS, SESSION_MAX, "sessions", main_server, pchild);
+    }
+    made.known_users =
+        start(USERS / share, USER_MAX, "users", main_server, pchild);
+    made.lock_courses = start(LOCKS / share, COURSE_MAX, "courses of locks",
+                              main_server, pchild);
+    made.parsed_sessions = start(RECORDS / share, LOCKS_SESSION_MEMO_MAX,
+                                 "session records", main_server, pchild);
+    made.course_owners =
         start(COURSES / share, LOCKS_OWNERS_MAX, "owners", main_server, pchild);
-    wordings =
+    made.wordings =
         start(WORDINGS / share, WORDING_MAX, "wordings", main_server, pchild);
     for (server = main_server; server != NULL; server = server->next) {
         locks_server_config_t *config =
             ap_get_module_config(server->module_config, &locks_module);
 
-        if (config->session_cache > 0 && sessions == NULL) {
-            sessions = start(SESSIONS, SESSION_MAX, "sessions", server, pchild);
-        }
-        config->kept_sessions = config->session_cache > 0 ? sessions : NULL;
-        config->known_users = users;
-        config->lock_courses = courses;
-        config->parsed_sessions = records;
-        config->course_owners = owners;
-        config->wordings = wordings;
+        config->kept_sessions =
+            config->session_cache > 0 ? made.kept_sessions : NULL;
+        config->known_users = made.known_users;
+        config->lock_courses = made.lock_courses;
+        config->parsed_sessions = made.parsed_sessions;
+        config->course_owners = made.course_owners;
+        config->wordings = made.wordings;
     }
 }

@@ -40,8 +40,7 @@ static apr_status_t record_judge(locks_session_t **session,
     if (value == NULL) {
         return APR_NOTFOUND;
     }
-    *session = memo != NULL ? locks_session_recall(memo, value, length, r->pool)
-                            : NULL;
+    *session = locks_session_recall(memo, value, length, r->pool);
     if (*session != NULL) {
         return APR_SUCCESS;
     }
@@ -53,9 +52,7 @@ static apr_status_t record_judge(locks_session_t **session,
                       "sign-in writes under LocksSessionKey");
         return APR_NOTFOUND;
     }
-    if (memo != NULL) {
-        locks_session_note(memo, value, length, *session, locks_deadline_now());
-    }
+    locks_session_note(memo, value, length, *session, locks_deadline_now());
     return APR_SUCCESS;
 }
 
@@ -103,7 +100,7 @@ const char *locks_sid_guess(const request_rec *r, const char *key)
     locks_memo_value_t known;
     locks_memo_name_t name;
 
-    if (config->known_users == NULL || key == NULL) {
+    if (key == NULL) {
         return NULL;
     }
     name = name_of(config, key);
@@ -113,15 +110,15 @@ const char *locks_sid_guess(const request_rec *r, const char *key)
 }
 
 void locks_sid_note_user(const request_rec *r, const char *key,
-                         const char *user)
+                         const char *user, apr_time_t asked)
 {
     const locks_server_config_t *config = locks_server_config(r->server);
     locks_memo_name_t name;
 
-    if (config->known_users != NULL && key != NULL) {
+    if (key != NULL) {
         name = name_of(config, key);
         locks_memo_note(config->known_users, &name, user,
-                        user != NULL ? strlen(user) : 0, locks_deadline_now());
+                        user != NULL ? strlen(user) : 0, asked);
     }
 }
 

@@ -30,6 +30,7 @@ PLACES = {
     "off": "LocksGuard off",
     "open": "LocksGuard respect\nLocksGuardFailure open",
     "some": "LocksGuard respect\nLocksGuardMethods DELETE PATCH",
+    "knowing": "LocksGuard respect\nLocksCatalogCache 1m",
     "sid": """LocksGuard respect
         AuthType SID
         Require valid-user""",
@@ -583,6 +584,21 @@ def test_where_it_is_moved_to_counts_too(application, course, anna, ben,
     refused(application, move(ben, "%32"), 403, "Resource locked")
     passed(application, move(ben, "10"), method)
     passed(application, move(anna, "2"), method)
+
+
+def test_kept_answers_serve_for_where_it_is_moved_to(site, application, course,
+                                                     anna, ben):
+    """Gadgets that the database has no more are guarded as long as they are
+    remembered."""
+    contract.granted(anna.lock(course, "2"))
+
+    def move():
+        return write(ben, url("knowing", course, "1"), "MOVE", headers=[
+            ("Destination", url("knowing", course, "2"))])
+    refused(application, move(), 403, "Resource locked")
+    site.database.execute("DELETE FROM gadget WHERE course_id = ?",
+                          (course.id,))
+    refused(application, move(), 403, "Resource locked")
 
 
 @pytest.mark.parametrize("method", ["MOVE", "COPY"])

@@ -337,7 +337,7 @@ def test_many_users_are_never_mixed(site, course):
     assert contract.held(site.user(course).locks(course)) == {}
 
 
-@pytest.mark.parametrize("user_id, trips", [("9" * 64, 2), ("9" * 65, 3)])
+@pytest.mark.parametrize("user_id, trips", [("9" * 128, 2), ("9" * 129, 3)])
 def test_a_long_user_id_is_not_remembered(site, course, user_id, trips):
     """It costs the round trip more, and nothing else."""
     user = site.user(course, user_id=user_id)

@@ -74,12 +74,12 @@ END_TEST
 
 START_TEST(long_names_and_long_records_are_not_remembered)
 {
-    const char *name = repeated('n', 60);
+    const char *name = repeated('n', 128);
     locks_session_t session = {LOCKS_SESSION_PLAIN_USER, name, name};
 
     note("a", &session);
     ck_assert_str_eq(recall("a")->principal, name);
-    session.user_id = session.principal = repeated('n', 100);
+    session.user_id = session.principal = repeated('n', 160);
     note("b", &session);
     ck_assert_ptr_null(recall("b"));
     note(repeated('r', LOCKS_MEMO_NAME_MAX), &sessions[0]);
