@@ -240,6 +240,56 @@ START_TEST(a_lease_that_slots_do_not_know_shows_nothing)
 }
 END_TEST
 
+/* ---- Several servers ---- */
+
+static int on_one_server(const locks_store_t *store, const char *key)
+{
+    (void)store;
+    (void)key;
+    return 0;
+}
+
+static int leases_elsewhere(const locks_store_t *store, const char *key)
+{
+    (void)store;
+    return strstr(key, "lease:") != NULL;
+}
+
+static int each_elsewhere(const locks_store_t *store, const char *key)
+{
+    (void)store;
+    return (int)strlen(key);
+}
+
+static const struct {
+    int (*place)(const locks_store_t *store, const char *key);
+    apr_uint32_t trips;
+} pools[] = {{on_one_server, 1}, {leases_elsewhere, 2}, {each_elsewhere, 2}};
+
+START_TEST(a_guess_asks_no_server_that_is_not_asked_anyway)
+{
+    locks_store_t *base = memory_store_base(world->store);
+    locks_store_provider_t provider = *base->provider;
+    apr_array_header_t *resources = apr_array_make(pool, 1, sizeof(char *));
+    locks_operation_t *op;
+    apr_array_header_t *locks;
+    apr_time_t time;
+
+    acquire("ann", WORLD_COURSE, "g1");
+    op = locks_operation_open(&world->rules, &world->env, LOCKS_TYPE_GADGET,
+                              base->provider->open(base, pool), pool);
+    provider.place = pools[_i].place;
+    op->store->provider = &provider;
+    op->base = base;
+    locks_foresee(op, "ann");
+    APR_ARRAY_PUSH(resources, const char *) = "g1";
+    ck_assert_int_eq(locks_look(op, &locks, &time, WORLD_COURSE, resources),
+                     APR_SUCCESS);
+    ck_assert_int_eq(locks->nelts, 1);
+    ck_assert_uint_eq(op->store->round_trips, pools[_i].trips);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("foreseen");
@@ -261,5 +311,7 @@ int main(void)
     tcase_add_test(tcase, a_holder_is_seen_in_one);
     tcase_add_test(tcase, whose_slot_is_newer_is_read_again);
     tcase_add_test(tcase, a_lease_that_slots_do_not_know_shows_nothing);
+    tcase_add_loop_test(tcase, a_guess_asks_no_server_that_is_not_asked_anyway,
+                        0, COUNT(pools));
     return unit_run(suite);
 }
