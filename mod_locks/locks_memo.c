@@ -81,16 +81,15 @@ apr_status_t locks_memo_create(locks_memo_t **created, int entries,
     return APR_SUCCESS;
 }
 
-/** Adds a text with its NUL byte, which no text has within: so texts that are
- *  divided otherwise make another name. 0 if there is no room. */
-static int add_text(char *name, apr_size_t *length, const char *text)
+int locks_memo_add(char *bytes, apr_size_t *length, apr_size_t most,
+                   const char *text)
 {
     apr_size_t size = strlen(text) + 1;
 
-    if (size > LOCKS_MEMO_NAME_MAX - *length) {
+    if (size > most - *length) {
         return 0;
     }
-    memcpy(name + *length, text, size);
+    memcpy(bytes + *length, text, size);
     *length += size;
     return 1;
 }
@@ -103,9 +102,11 @@ static int find_place(place_t *place, const locks_memo_t *memo,
     apr_size_t length = 0;
     int i;
 
-    if (!add_text(bytes, &length, name->store) ||
-        !add_text(bytes, &length, name->kind) ||
-        !add_text(bytes, &length, name->key)) {
+    /* With their NUL bytes, which no text has within: texts that are divided
+     * otherwise make another name. */
+    if (!locks_memo_add(bytes, &length, sizeof(bytes), name->store) ||
+        !locks_memo_add(bytes, &length, sizeof(bytes), name->kind) ||
+        !locks_memo_add(bytes, &length, sizeof(bytes), name->key)) {
         return 0;
     }
     for (i = 0; i < 2; i++) {

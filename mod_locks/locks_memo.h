@@ -78,4 +78,13 @@ int locks_memo_find(locks_memo_t *memo, locks_memo_value_t *value,
 void locks_memo_note(locks_memo_t *memo, const locks_memo_name_t *name,
                      const char *bytes, apr_size_t length, apr_time_t asked);
 
+/**
+ * Adds a text with its NUL byte to bytes that are to be remembered.
+ * @param length how many there are, counted on
+ * @param most   for how many there is room
+ * @return 0 if there is no room for it
+ */
+int locks_memo_add(char *bytes, apr_size_t *length, apr_size_t most,
+                   const char *text);
+
 #endif

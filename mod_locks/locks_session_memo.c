@@ -59,16 +59,8 @@ locks_session_t *locks_session_recall(locks_memo_t *memo, const char *record,
 /** Adds a text, if there is one; 0 if there is no room. */
 static int add_text(char *bytes, apr_size_t *length, const char *text)
 {
-    apr_size_t size = text != NULL ? strlen(text) + 1 : 0;
-
-    if (size > LOCKS_SESSION_MEMO_MAX - *length) {
-        return 0;
-    }
-    if (size > 0) {
-        memcpy(bytes + *length, text, size);
-        *length += size;
-    }
-    return 1;
+    return text == NULL ||
+           locks_memo_add(bytes, length, LOCKS_SESSION_MEMO_MAX, text);
 }
 
 void locks_session_note(locks_memo_t *memo, const char *record,
