@@ -13,6 +13,9 @@
  * shows by its slot, and the lease is then read again. A lock that is told of
  * was live when its lease was read, and one that was live all the time is told
  * of: as if the lease had been read later.
+ *
+ * Where a store has several servers, only those are asked that have to be asked
+ * for something else in the same round trip.
  */
 #ifndef LOCKS_FORESEEN_H
 #define LOCKS_FORESEEN_H
