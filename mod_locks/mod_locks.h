@@ -196,6 +196,10 @@ int locks_store_log_level(const locks_store_session_t *session,
 /* ---- What each child remembers (mod_locks_memos.c) ---- */
 
 void locks_memos_start(apr_pool_t *pchild, server_rec *main_server);
+/** Lets an operation on a server's lock store go by what the child knows of
+ *  courses' owners. */
+void locks_memos_lend(locks_operation_t *op,
+                      const locks_server_config_t *config);
 
 typedef struct locks_identity_t locks_identity_t;
 

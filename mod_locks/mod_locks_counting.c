@@ -29,9 +29,7 @@ locks_operation_t *locks_operation_for(request_rec *r)
         locks_store_open(config->store, r), r->pool);
 
     op->turns = locks_turns(r->server);
-    op->base = config->store;
-    op->owners = config->course_owners;
-    op->owners_store = config->store_address;
+    locks_memos_lend(op, config);
     if (APLOGrdebug(r)) {
         op->tell = log_step;
         op->tell_baton = r;

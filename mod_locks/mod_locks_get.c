@@ -81,8 +81,10 @@ static int wait_for_course(locks_exchange_t *exchange, const char *course,
     locks_stay_t *stay = locks_wait_begin(r, course, seconds);
     int refused;
 
-    /* Changes since then wake it; what was read before knows of none. */
-    locks_ahead_forget_stale(exchange->op, 0);
+    if (stay != NULL) {
+        /* Changes since then wake it; what was read before knows of none. */
+        locks_ahead_forget_stale(exchange->op, 0);
+    }
     refused = list_course(exchange, course);
 
     if (stay == NULL) {

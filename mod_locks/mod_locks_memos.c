@@ -93,3 +93,11 @@ void locks_memos_start(apr_pool_t *pchild, server_rec *main_server)
         config->wordings = made.wordings;
     }
 }
+
+void locks_memos_lend(locks_operation_t *op,
+                      const locks_server_config_t *config)
+{
+    op->base = config->store;
+    op->owners = config->course_owners;
+    op->owners_store = config->store_address;
+}

@@ -306,9 +306,7 @@ static const apr_array_header_t *look(const locks_stay_t *stay,
     apr_time_t time;
     apr_status_t rv;
 
-    op->base = config->store;
-    op->owners = config->course_owners;
-    op->owners_store = config->store_address;
+    locks_memos_lend(op, config);
     rv = locks_list(op, &locks, &time, stay->room->course);
     op->store->provider->close(op->store);
     return rv == APR_SUCCESS ? locks : NULL;
