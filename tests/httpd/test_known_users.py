@@ -34,12 +34,7 @@ def site():
 
 @pytest.fixture
 def course(site):
-    """A course that had a lock before."""
-    course = site.course("g1", "g2", "g3", "g4")
-    user = site.user(course)
-    lock = contract.granted(user.lock(course, "g4"))
-    contract.released(user.unlock(lock["id"]))
-    return course
+    return site.used_course("g1", "g2", "g3", "g4")
 
 
 def cost(site, request):

@@ -32,12 +32,7 @@ def cost(site, request):
 
 @pytest.fixture
 def course(site):
-    """A course that had a lock before."""
-    course = site.course("g1", "g2", "g3", "g4")
-    user = site.user(course)
-    lock = contract.granted(user.lock(course, "g4"))
-    contract.released(user.unlock(lock["id"]))
-    return course
+    return site.used_course("g1", "g2", "g3", "g4")
 
 
 @pytest.mark.parametrize("by_internal_id", [False, True])

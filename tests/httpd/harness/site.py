@@ -7,6 +7,7 @@ import secrets
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 
+from . import contract
 from .client import Client
 from .database import Sqlite
 from .httpd import Httpd
@@ -84,6 +85,14 @@ class Site:
                         gadgets or ("g1", "g2", "g3"))
         self.database.add_course(course.id, course.internal)
         self.database.add_gadgets(course.id, *course.gadgets)
+        return course
+
+    def used_course(self, *gadgets):
+        """A course whose last gadget had a lock before."""
+        course = self.course(*gadgets)
+        user = self.user(course)
+        lock = contract.granted(user.lock(course, gadgets[-1]))
+        contract.released(user.unlock(lock["id"]))
         return course
 
     def permit(self, course, *principals):
