@@ -96,6 +96,10 @@ class Browser:
             self.driver.get_log(log)
 
 
+class NotOne(AssertionError):
+    """A selector finds nothing, or several."""
+
+
 class Page:
     """A tab that looks at locks-status. `size` is that of its window in CSS
     pixels; `media` are features such as prefers-color-scheme."""
@@ -160,7 +164,8 @@ class Page:
 
     def one(self, selector):
         found = self.all(selector)
-        assert len(found) == 1, f"{selector}: {len(found)} elements"
+        if len(found) != 1:
+            raise NotOne(f"{selector}: {len(found)} elements")
         return found[0]
 
     def text(self, selector="body"):
@@ -175,13 +180,16 @@ class Page:
         return found
 
     def wait(self, condition, seconds=10):
-        """Waits for what the page comes to; elements may go meanwhile."""
+        """Waits for what the page comes to.
+
+        Elements may go meanwhile, and between two documents there are none.
+        """
         from selenium.common.exceptions import StaleElementReferenceException
 
         def holds():
             try:
                 return condition()
-            except StaleElementReferenceException:
+            except (NotOne, StaleElementReferenceException):
                 return None
 
         return eventually(holds, seconds)
