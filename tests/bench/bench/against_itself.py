@@ -34,19 +34,27 @@ FEW = 10
 
 # ---- The guard ----
 
+def _write(address, path, people):
+    return trivial_answer(address, path, people, method="PUT",
+                          body='{"content": "of the gadget, some bytes"}')
+
+
+def unguarded(world, below, title="unguarded write"):
+    """Writes to a location that no guard looks at."""
+    return Side(title, _write(world.address(), f"/{below}/course/g{{n}}",
+                              {"header:SID": "nobody{n}"}))
+
+
 def _guarded(world, kind, vhost=""):
     role = f"{kind}{vhost}"
     course = world.people.course(f"{role}course")
     people = world.people.hold(f"{role}writer", course, wrk.CONNECTIONS)
 
-    def write(below):
-        return trivial_answer(world.address(vhost),
-                              f"/{below}/{course}/g{{n}}", people,
-                              method="PUT",
-                              body='{"content": "of the gadget, some bytes"}')
-
-    return (Side("guarded write", write(kind)),
-            Side("unguarded write", write("plain")))
+    path = f"{course}/g{{n}}"
+    return (Side("guarded write",
+                 _write(world.address(vhost), f"/{kind}/{path}", people)),
+            Side("unguarded write",
+                 _write(world.address(vhost), f"/plain/{path}", people)))
 
 
 def _guard_require(world):

@@ -29,6 +29,7 @@ DavLockDB {folder}/davlock
     Dav On
 </Location>
 """
+ALONE = {"threads": 1, "connections": 1}
 
 
 def php_directives():
@@ -53,9 +54,12 @@ def _dav(world, script_options, **load):
                    wrk.processor_per_cycle, folder)
 
 
+def dav_alone(world):
+    return _dav(world, {}, **ALONE)
+
+
 def _dav_one(world):
-    alone = {"threads": 1, "connections": 1}
-    return own_courses(world, "lonely", **alone), _dav(world, {}, **alone)
+    return own_courses(world, "lonely", **ALONE), dav_alone(world)
 
 
 def _dav_many(world):

@@ -13,12 +13,12 @@ FEW = 2
 
 
 def same(address, path, people, length, begins="", ends="", threads=FEW,
-         **options):
+         connections=CONNECTIONS, **options):
     """A load of the same request by all users in turn."""
     options = {"method": "GET", "status": 200, "users": CONNECTIONS, **people,
                "path": path, "length": length, "begins": begins,
                "ends": ends, **options}
-    return Load("same", address, options, threads)
+    return Load("same", address, options, threads, connections)
 
 
 def trivial_answer(address, path, people, threads=CONNECTIONS, **options):

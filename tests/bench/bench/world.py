@@ -9,7 +9,7 @@ from harness.memcached import Memcached
 from harness.site import Site
 from harness.system import temporary_folder
 
-from . import trivial
+from . import extension
 from .people import People
 
 # What a small site loads. Both servers load the same.
@@ -53,6 +53,8 @@ DBDMin 1
 DBDKeep 32
 DBDMax 32
 """
+# What a bare round trip reads: as long as a lease is, about.
+VALUE_LENGTH = 120
 
 
 class World:
@@ -77,30 +79,40 @@ class World:
         return self.site.httpd.addresses[vhost]
 
 
-def _plain_server(folder, mpm, load_trivial):
+def _plain_server(folder, mpm, config):
     folder.mkdir()
     folder.chmod(0o755)
-    return Httpd(folder, WORKERS[mpm] + QUIET + load_trivial, mpm=mpm,
+    return Httpd(folder, WORKERS[mpm] + QUIET + config, mpm=mpm,
                  modules=MODULES, with_locks=False)
 
 
+def _trips(folder, store):
+    """What lets a server's locations make bare round trips."""
+    load = extension.build(folder, "bench_trips", "-lmemcached")
+    with store.client() as client:
+        client.set("bench:value", b"v" * VALUE_LENGTH)
+    return f"{load}BenchStore {store.address}\n"
+
+
 @contextmanager
-def running_world(mpm, config="", vhosts=None):
+def running_world(mpm, config="", vhosts=None, plain_config=""):
     """`config` and `vhosts` are for the site's server; "{folder}" is its
     folder, "{backend}" the URL of the trivial handler's server, "{store}"
-    memcached's socket."""
+    memcached's socket. `plain_config` is for the other server."""
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
-        load_trivial = trivial.build(folder)
         store = Memcached(folder, "-M", "-m", 256, "-c", 4096,
                           path=folder / "store.sock")
         stack.callback(store.stop)
         store.start()
-        plain = _plain_server(folder / "plain", mpm, load_trivial)
+        trips = _trips(folder, store)
+        plain = _plain_server(
+            folder / "plain", mpm,
+            extension.build(folder, "bench_trivial") + trips + plain_config)
         stack.callback(plain.stop)
         plain.start()
         host, port = plain.address
-        config = (WORKERS[mpm] + QUIET + LOCKS + config).replace(
+        config = (WORKERS[mpm] + QUIET + LOCKS + trips + config).replace(
             "{backend}", f"http://{host}:{port}").replace(
             "{store}", store.address)
         site = Site(folder, store, address=store.name, config=config,

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Round trips to memcached and nothing else, before a request is handled: what
+ * remains of a server's speed then is the most that any module can reach which
+ * needs as many.
+ *
+ *   BenchStore path          memcached's unix socket
+ *   BenchTrips number key    reads the value of the key so often, in a row
+ */
+#include <httpd.h>
+
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_request.h>
+
+#include <libmemcached/memcached.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+module AP_MODULE_DECLARE_DATA bench_trips_module;
+
+typedef struct trips_t {
+    int count;
+    const char *key;
+} trips_t;
+
+static const char *store_path = "";
+
+/** Each thread has a connection, which ends with the process. */
+static __thread memcached_st *store;
+
+static memcached_st *open_store(void)
+{
+    memcached_st *opened = memcached_create(NULL);
+
+    memcached_server_add_unix_socket(opened, store_path);
+    memcached_behavior_set(opened, MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1);
+    return opened;
+}
+
+static int make_trip(const char *key)
+{
+    memcached_return_t code;
+    apr_uint32_t flags;
+    size_t length;
+    char *value =
+        memcached_get(store, key, strlen(key), &length, &flags, &code);
+
+    free(value);
+    return code == MEMCACHED_SUCCESS;
+}
+
+static int fixups(request_rec *r)
+{
+    const trips_t *trips =
+        ap_get_module_config(r->per_dir_config, &bench_trips_module);
+    int i;
+
+    if (trips->count > 0 && store == NULL) {
+        store = open_store();
+    }
+    for (i = 0; i < trips->count; i++) {
+        if (!make_trip(trips->key)) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return DECLINED;
+}
+
+static void *create_trips(apr_pool_t *pool, char *path)
+{
+    (void)path;
+    return apr_pcalloc(pool, sizeof(trips_t));
+}
+
+static const char *set_store(cmd_parms *command, void *config, const char *path)
+{
+    (void)command;
+    (void)config;
+    store_path = path;
+    return NULL;
+}
+
+static const char *set_trips(cmd_parms *command, void *config,
+                             const char *number, const char *key)
+{
+    trips_t *trips = config;
+
+    (void)command;
+    trips->count = atoi(number);
+    trips->key = key;
+    return NULL;
+}
+
+static const command_rec directives[] = {
+    AP_INIT_TAKE1("BenchStore", set_store, NULL, RSRC_CONF,
+                  "memcached's unix socket"),
+    AP_INIT_TAKE2("BenchTrips", set_trips, NULL, ACCESS_CONF,
+                  "how many round trips, and the key to read"),
+    {NULL},
+};
+
+static void register_hooks(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
+}
+
+AP_DECLARE_MODULE(bench_trips) = {
+    STANDARD20_MODULE_STUFF, create_trips, NULL, NULL, NULL, directives,
+    register_hooks,
+};
