@@ -282,20 +282,11 @@ static apr_uint64_t next_id(const acquire_t *acquire)
 static apr_status_t write_new_slot(acquire_t *acquire, apr_uint64_t id)
 {
     locks_slots_t *slots = &acquire->snapshot->slots;
-    const char *resource = acquire->subject->resource;
     locks_slot_t *slot = apr_array_push(slots->entries);
-    locks_slot_t *earlier;
 
-    if (acquire->inherited != 0) {
-        /* Hosts of an earlier version see the first slot of a resource alone:
-         * it has to be the one that counts from now on. */
-        earlier = locks_snapshot_slot(acquire->snapshot, resource,
-                                      acquire->inherited);
-        *slot = *earlier;
-        slot = earlier;
-    }
-    *slot =
-        (locks_slot_t){.id = id, .resource = resource, .owner = acquire->user};
+    *slot = (locks_slot_t){.id = id,
+                           .resource = acquire->subject->resource,
+                           .owner = acquire->user};
     slots->last = id;
     return locks_write_slots(acquire->op, acquire->snapshot);
 }

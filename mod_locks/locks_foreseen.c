@@ -5,31 +5,19 @@
 
 #include <string.h>
 
-/* What is remembered of a course: each owner's ID with its NUL byte, and the
- * digest that the key of the owner's lease is made of, which takes longer to
- * make than all the rest of the key. */
+/* What is remembered of a course: each owner's ID with its NUL byte. */
 
 /* ---- Whom to expect ---- */
 
-static void add(locks_operation_t *op, const char *owner,
-                const unsigned char *digest)
+void locks_foresee(locks_operation_t *op, const char *user)
 {
     locks_foreseen_t *foreseen = apr_array_push(op->foreseen);
 
     memset(foreseen, 0, sizeof(*foreseen));
-    foreseen->owner = owner;
-    memcpy(foreseen->digest, digest, sizeof(foreseen->digest));
-    foreseen->item.key = locks_lease_key_of(op->rules->prefix, op->type,
-                                            foreseen->digest, op->pool);
+    foreseen->owner = user;
+    foreseen->item.key =
+        locks_lease_key(op->rules->prefix, op->type, user, op->pool);
     foreseen->item.status = LOCKS_STORE_UNREACHABLE;
-}
-
-void locks_foresee(locks_operation_t *op, const char *user)
-{
-    unsigned char digest[LOCKS_DIGEST_LENGTH];
-
-    locks_user_digest(digest, user);
-    add(op, user, digest);
     op->foreseen_is_read = 0;
 }
 
@@ -58,13 +46,9 @@ void locks_foresee_owners(locks_operation_t *op, const char *course)
         return;
     }
     end = known.bytes + known.length;
-    for (next = known.bytes; next < end;) {
-        const char *digest = next + strlen(next) + 1;
-
-        add(op, next, (const unsigned char *)digest);
-        next = digest + LOCKS_DIGEST_LENGTH;
+    for (next = known.bytes; next < end; next += strlen(next) + 1) {
+        locks_foresee(op, next);
     }
-    op->foreseen_is_read = 0;
 }
 
 /** Finds who is foreseen.
@@ -112,15 +96,13 @@ static int names_the_same(const locks_snapshot_t *snapshot)
     return named == op->foreseen->nelts;
 }
 
-/** Those whom the slots name, each once: const char *. NULL if they are more
- *  than are remembered. */
-static apr_array_header_t *distinct_owners(const locks_snapshot_t *snapshot)
+/** Writes down those whom the slots name, each once.
+ *  @return how many bytes; 0 if they are more than are remembered */
+static apr_size_t write_owners(char bytes[LOCKS_OWNERS_MAX],
+                               const locks_snapshot_t *snapshot)
 {
-    apr_pool_t *pool = snapshot->op->pool;
     const apr_array_header_t *slots = snapshot->slots.entries;
-    apr_array_header_t *owners =
-        apr_array_make(pool, slots->nelts + 1, sizeof(const char *));
-    apr_hash_t *seen = apr_hash_make(pool);
+    apr_hash_t *seen = apr_hash_make(snapshot->op->pool);
     apr_size_t length = 0;
     int i;
 
@@ -128,39 +110,11 @@ static apr_array_header_t *distinct_owners(const locks_snapshot_t *snapshot)
         const char *owner = APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
 
         if (apr_hash_get(seen, owner, APR_HASH_KEY_STRING) == NULL) {
-            length += strlen(owner) + 1 + LOCKS_DIGEST_LENGTH;
-            if (length > LOCKS_OWNERS_MAX) {
-                return NULL;
+            if (!locks_memo_add(bytes, &length, LOCKS_OWNERS_MAX, owner)) {
+                return 0;
             }
             apr_hash_set(seen, owner, APR_HASH_KEY_STRING, owner);
-            APR_ARRAY_PUSH(owners, const char *) = owner;
         }
-    }
-    return owners;
-}
-
-/** Writes down what is remembered of these owners. */
-static apr_size_t write_owners(char bytes[LOCKS_OWNERS_MAX],
-                               const locks_operation_t *op,
-                               const apr_array_header_t *owners)
-{
-    apr_size_t length = 0;
-    int next = 0;
-    int i;
-
-    for (i = 0; i < owners->nelts; i++) {
-        const char *owner = APR_ARRAY_IDX(owners, i, const char *);
-        const locks_foreseen_t *foreseen = find(op, owner, &next);
-        apr_size_t size = strlen(owner) + 1;
-        unsigned char *digest = (unsigned char *)bytes + length + size;
-
-        memcpy(bytes + length, owner, size);
-        if (foreseen != NULL) {
-            memcpy(digest, foreseen->digest, LOCKS_DIGEST_LENGTH);
-        } else {
-            locks_user_digest(digest, owner);
-        }
-        length += size + LOCKS_DIGEST_LENGTH;
     }
     return length;
 }
@@ -168,7 +122,6 @@ static apr_size_t write_owners(char bytes[LOCKS_OWNERS_MAX],
 void locks_foreseen_note(const locks_snapshot_t *snapshot)
 {
     const locks_operation_t *op = snapshot->op;
-    const apr_array_header_t *owners;
     locks_memo_name_t name;
     char bytes[LOCKS_OWNERS_MAX];
     apr_size_t length;
@@ -177,8 +130,7 @@ void locks_foreseen_note(const locks_snapshot_t *snapshot)
         return;
     }
     name = name_of(op, snapshot->slots_key);
-    owners = distinct_owners(snapshot);
-    length = owners != NULL ? write_owners(bytes, op, owners) : 0;
+    length = write_owners(bytes, snapshot);
     locks_memo_note(op->owners, &name, length > 0 ? bytes : NULL, length,
                     locks_ticks(op));
 }

@@ -23,7 +23,7 @@
 #include "locks_snapshot.h"
 
 /** The longest list of owners that is remembered of a course, in bytes: some
- *  eighty users with IDs of five digits. */
+ *  340 users with IDs of five digits, or 55 with UUIDs. */
 #define LOCKS_OWNERS_MAX 2048
 
 /** Has a user's lease read with the next records. */

@@ -3,19 +3,23 @@
  * blank, no control character) whatever users and courses are called. */
 #include "locks_record.h"
 
+#include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
 
 #include <string.h>
 
-/** The longest course ID that a key spells out. */
+/** The longest course ID and user ID that a key spells out. A user's is spelled
+ *  where that is no longer than its digest: making that takes time, and so does
+ *  each byte of a key, for memcached and libmemcached alike. */
 #define SPELLED_COURSE_MAX 128
+#define SPELLED_USER_MAX (2 * APR_SHA1_DIGESTSIZE)
 
 /** The SHA-1 of a text. Two users of one digest would share a lease, which
  *  its owner field gives away: then neither is granted anything. Two courses
  *  of over-long IDs and one digest would share their slots, and refuse each
  *  other's gadgets of one name; no lock is granted twice by that. */
-static void digest(unsigned char bytes[LOCKS_DIGEST_LENGTH], const char *text)
+static void digest(unsigned char bytes[APR_SHA1_DIGESTSIZE], const char *text)
 {
     apr_sha1_ctx_t context;
 
@@ -24,61 +28,49 @@ static void digest(unsigned char bytes[LOCKS_DIGEST_LENGTH], const char *text)
     apr_sha1_final(bytes, &context);
 }
 
-/** Writes a digest in hexadecimal, and a NUL byte. */
-static void write_hex(char hex[2 * LOCKS_DIGEST_LENGTH + 1],
-                      const unsigned char bytes[LOCKS_DIGEST_LENGTH])
-{
-    static const char digits[] = "0123456789abcdef";
-    apr_size_t i;
-
-    for (i = 0; i < LOCKS_DIGEST_LENGTH; i++) {
-        hex[2 * i] = digits[bytes[i] >> 4];
-        hex[2 * i + 1] = digits[bytes[i] & 0xf];
-    }
-    hex[2 * LOCKS_DIGEST_LENGTH] = '\0';
-}
-
 const char *locks_digest(const char *text, apr_pool_t *pool)
 {
-    unsigned char bytes[LOCKS_DIGEST_LENGTH];
-    char *hex = apr_palloc(pool, 2 * sizeof(bytes) + 1);
+    unsigned char bytes[APR_SHA1_DIGESTSIZE];
 
     digest(bytes, text);
-    write_hex(hex, bytes);
-    return hex;
+    return apr_pescape_hex(pool, bytes, sizeof(bytes), 0);
 }
 
-void locks_user_digest(unsigned char bytes[LOCKS_DIGEST_LENGTH],
-                       const char *user)
+/** What stands in a key for an ID that is not spelled out. "#" is in no course
+ *  ID, and no user ID that begins so is spelled out, so none of these looks
+ * like this. */
+static const char *hashed(const char *id, apr_pool_t *pool)
 {
-    digest(bytes, user);
+    return apr_pstrcat(pool, "#", locks_digest(id, pool), NULL);
 }
 
-const char *locks_lease_key_of(const char *prefix, const locks_type_t *type,
-                               const unsigned char bytes[LOCKS_DIGEST_LENGTH],
-                               apr_pool_t *pool)
+/** Do memcached's rules allow this user ID in a key? */
+static int is_spelled(const char *user)
 {
-    char hex[2 * LOCKS_DIGEST_LENGTH + 1];
+    const char *next;
 
-    write_hex(hex, bytes);
-    return apr_pstrcat(pool, prefix, "lease:", type->name, ":", hex, NULL);
+    if (*user == '#') {
+        return 0;
+    }
+    for (next = user; *next > ' ' && *next < '\x7f'; next++) {
+    }
+    return *next == '\0' && next - user <= SPELLED_USER_MAX;
 }
 
 const char *locks_lease_key(const char *prefix, const locks_type_t *type,
                             const char *user, apr_pool_t *pool)
 {
-    unsigned char bytes[LOCKS_DIGEST_LENGTH];
-
-    locks_user_digest(bytes, user);
-    return locks_lease_key_of(prefix, type, bytes, pool);
+    if (!is_spelled(user)) {
+        user = hashed(user, pool);
+    }
+    return apr_pstrcat(pool, prefix, "lease:", type->name, ":", user, NULL);
 }
 
 const char *locks_slots_key(const char *prefix, const locks_type_t *type,
                             const char *course, apr_pool_t *pool)
 {
     if (strlen(course) > SPELLED_COURSE_MAX) {
-        /* "#" is in no course ID, so no spelled-out one looks like this. */
-        course = apr_pstrcat(pool, "#", locks_digest(course, pool), NULL);
+        course = hashed(course, pool);
     }
     return apr_pstrcat(pool, prefix, "slots:", type->name, ":", course, NULL);
 }
@@ -98,7 +90,7 @@ const char *locks_finding_key(const char *prefix, const char *question,
 
 apr_byte_t locks_course_shard(const char *course)
 {
-    unsigned char bytes[LOCKS_DIGEST_LENGTH];
+    unsigned char bytes[APR_SHA1_DIGESTSIZE];
 
     digest(bytes, course);
     return bytes[0];

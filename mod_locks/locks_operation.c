@@ -45,7 +45,7 @@ apr_status_t locks_record_damaged(locks_operation_t *op, const char *key)
 {
     op->why = apr_psprintf(op->pool,
                            "the record %s is damaged or was written by "
-                           "another program or a newer version; if "
+                           "another program or another version; if "
                            "LocksKeyPrefix is this module's alone, delete "
                            "the record",
                            key);

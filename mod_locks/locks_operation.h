@@ -76,7 +76,6 @@ typedef struct locks_deeds_t {
  *  locks_foreseen.h. */
 typedef struct locks_foreseen_t {
     const char *owner;
-    unsigned char digest[LOCKS_DIGEST_LENGTH];
     locks_store_item_t item;
     /** Does a slot name the owner? */
     int is_named;

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #define MAGIC 'L'
-#define VERSION 1
+/** 1 had leases under other keys. Hosts that take each other's records for what
+ *  they are not would each grant the same gadget: neither reads the other's. */
+#define VERSION 2
 
 /** The kinds of record, as their second byte. */
 typedef enum {
@@ -390,8 +392,7 @@ apr_status_t locks_lease_decode(locks_lease_t *lease, const char *value,
     lease->course = get_string(&reader);
     lease->resource = get_string(&reader);
     lease->owner = get_string(&reader);
-    /* Records of earlier versions end here. */
-    lease->client = reader.next < reader.end ? get_string(&reader) : "";
+    lease->client = get_string(&reader);
     if (lease->id > lease->last || *lease->owner == '\0' ||
         (lease->id != 0 &&
          (*lease->course == '\0' || *lease->resource == '\0'))) {
@@ -414,7 +415,6 @@ apr_status_t locks_slots_decode(locks_slots_t *slots, const char *value,
                                 apr_pool_t *pool)
 {
     apr_uint64_t count;
-    apr_uint64_t settled;
     reader_t reader;
 
     open_record(&reader, KIND_SLOTS, value, length, key, pool);
@@ -439,9 +439,7 @@ apr_status_t locks_slots_decode(locks_slots_t *slots, const char *value,
             reader.wrong = 1;
         }
     }
-    /* Records of earlier versions end here. */
-    settled = reader.next < reader.end ? get_integer(&reader, 4) : 0;
-    slots->settled = (int)(settled & APR_INT32_MAX);
+    slots->settled = (int)(get_integer(&reader, 4) & APR_INT32_MAX);
     return reader.wrong ? APR_EINVAL : APR_SUCCESS;
 }
 

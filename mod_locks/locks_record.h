@@ -132,17 +132,10 @@ const char *locks_digest(const char *text, apr_pool_t *pool);
 /** The key of a finding, made of its question. */
 const char *locks_finding_key(const char *prefix, const char *question,
                               apr_pool_t *pool);
-/** The key of a user's lease; user IDs of any form are hashed. */
+/** The key of a user's lease; user IDs that are long, or have bytes that keys
+ *  must not have, are hashed. */
 const char *locks_lease_key(const char *prefix, const locks_type_t *type,
                             const char *user, apr_pool_t *pool);
-/** The hash of a user's ID: a SHA-1. */
-#define LOCKS_DIGEST_LENGTH 20
-void locks_user_digest(unsigned char bytes[LOCKS_DIGEST_LENGTH],
-                       const char *user);
-/** The key of the lease of a user whose ID has this hash. */
-const char *locks_lease_key_of(const char *prefix, const locks_type_t *type,
-                               const unsigned char bytes[LOCKS_DIGEST_LENGTH],
-                               apr_pool_t *pool);
 /** The key of a course's slots; over-long course IDs are hashed. */
 const char *locks_slots_key(const char *prefix, const locks_type_t *type,
                             const char *course, apr_pool_t *pool);

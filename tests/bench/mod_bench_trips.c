@@ -14,7 +14,6 @@
 
 #include <libmemcached/memcached.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 module AP_MODULE_DECLARE_DATA bench_trips_module;
@@ -40,14 +39,15 @@ static memcached_st *open_store(void)
 
 static int make_trip(const char *key)
 {
-    memcached_return_t code;
-    apr_uint32_t flags;
-    size_t length;
-    char *value =
-        memcached_get(store, key, strlen(key), &length, &flags, &code);
+    size_t length = strlen(key);
+    memcached_return_t code = memcached_mget(store, &key, &length, 1);
+    int values = 0;
 
-    free(value);
-    return code == MEMCACHED_SUCCESS;
+    while (code == MEMCACHED_SUCCESS &&
+           memcached_fetch_result(store, NULL, &code) != NULL) {
+        values++;
+    }
+    return values == 1;
 }
 
 static int fixups(request_rec *r)
@@ -87,7 +87,7 @@ static const char *set_trips(cmd_parms *command, void *config,
     trips_t *trips = config;
 
     (void)command;
-    trips->count = atoi(number);
+    trips->count = (int)apr_strtoi64(number, NULL, 10);
     trips->key = key;
     return NULL;
 }

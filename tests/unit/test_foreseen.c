@@ -147,20 +147,23 @@ START_TEST(names_of_any_form_are_remembered)
 }
 END_TEST
 
-/** Users are "u0", "u1" ...: three bytes more than a digest up to "u9". */
+/** Many users, whose IDs have as many bytes each. */
+#define LONG_USER "a-user-of-a-long-name-%03d"
+#define LONG_USER_SIZE sizeof("a-user-of-a-long-name-000")
+
 static void acquire_many(int from, int to)
 {
     int i;
 
     for (i = from; i < to; i++) {
-        acquire(apr_psprintf(pool, "u%02d", i), WORLD_COURSE,
-                apr_psprintf(pool, "g%02d", i));
+        acquire(apr_psprintf(pool, LONG_USER, i), WORLD_COURSE,
+                apr_psprintf(pool, "g%03d", i));
     }
 }
 
 START_TEST(a_long_list_of_owners_is_not_remembered)
 {
-    const int most = LOCKS_OWNERS_MAX / (4 + LOCKS_DIGEST_LENGTH);
+    const int most = LOCKS_OWNERS_MAX / LONG_USER_SIZE;
 
     acquire_many(0, most);
     world_list(world, WORLD_COURSE);
