@@ -3,6 +3,7 @@
  * blank, no control character) whatever users and courses are called. */
 #include "locks_record.h"
 
+#include <apr_base64.h>
 #include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
@@ -14,6 +15,9 @@
  *  each byte of a key, for memcached and libmemcached alike. */
 #define SPELLED_COURSE_MAX 128
 #define SPELLED_USER_MAX (2 * APR_SHA1_DIGESTSIZE)
+
+/** The length of a SHA-1 in Base64, which is shorter than in hexadecimal. */
+#define BASE64_LENGTH ((APR_SHA1_DIGESTSIZE + 2) / 3 * 4)
 
 /** The SHA-1 of a text. Two users of one digest would share a lease, which
  *  its owner field gives away: then neither is granted anything. Two courses
@@ -84,8 +88,12 @@ const char *locks_index_key(const char *prefix, const locks_type_t *type,
 const char *locks_finding_key(const char *prefix, const char *question,
                               apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, prefix, "found:", locks_digest(question, pool),
-                       NULL);
+    unsigned char bytes[APR_SHA1_DIGESTSIZE];
+    char text[BASE64_LENGTH + 1];
+
+    digest(bytes, question);
+    (void)apr_base64_encode_binary(text, bytes, sizeof(bytes));
+    return apr_pstrcat(pool, prefix, "found:", text, NULL);
 }
 
 apr_byte_t locks_course_shard(const char *course)

@@ -69,8 +69,9 @@ def test_loss_of_any_one_record_never_makes_two_holders(site):
     lambda value: value[: len(value) // 2], lambda value: value + b"x",
     lambda value: b"\0" * len(value), lambda value: b"\xff" * len(value),
     lambda value: b"{}", lambda value: value[:1], lambda value: b"x" * 900000,
+    lambda value: value[:2] + bytes([value[2] - 1]) + value[3:],
 ], ids=["empty", "junk", "shorter", "half", "longer", "zeros", "ones",
-        "JSON", "byte", "huge"])
+        "JSON", "byte", "huge", "of another version"])
 def test_spoiled_record_is_no_lock_and_no_crash(site, spoil):
     for key, course, user, other, lock in each_record_of_one_lock(site):
         with site.store.client() as store:

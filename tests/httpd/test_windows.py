@@ -9,7 +9,6 @@ import pytest
 
 from harness import contract
 from harness.application import Recorder
-from harness.keys import lease_key
 from harness.httpd import MODULES, module_folder
 from harness.site import LOCATION, running_site
 
@@ -236,20 +235,6 @@ def test_what_is_no_id_is_400(user, course, name):
 def test_what_is_no_flag_is_400(user, course, value):
     contract.error(user.take(course, "g1", takeOver=value), 400,
                    "takeOver must be true or false")
-
-
-def test_records_of_an_earlier_version_are_read(site, user, other, course):
-    """They end before the window, whose length is in the last two bytes."""
-    lock = contract.granted(user.lock(course, "g1"))
-    with site.store.client() as store:
-        value = store.get(lease_key(user))
-        assert value.endswith(b"\0\0")
-        assert store.set(lease_key(user), value[:-2]) == "STORED"
-    assert contract.held(other.locks(course))["g1"][1] == lock["id"]
-    assert "clientId" not in contract.shown(user.look(lock["id"]))
-    contract.taken(other.lock(course, "g1"))
-    assert contract.renewed(user.renew(lock["id"], clientId="w1"),
-                            lock["id"])["clientId"] == "w1"
 
 
 # ---- What a stale window sends ----
