@@ -12,6 +12,7 @@ from statistics import median
 from harness.system import resident
 
 from . import machine, table, wrk
+from .against_trivial import listing
 from .compare import RESULTS
 from .ending import end_in_order
 from .world import running_world
@@ -21,6 +22,9 @@ from .wrk import CONNECTIONS, Load
 TIMEOUT = "LocksStoreTimeout 250ms"
 SAMPLE_SECONDS = 10
 MAXIMUM_SECONDS = 15
+WARM_UP_SECONDS = 10
+# As many as httpd has workers.
+WARM_UP_CONNECTIONS = 96
 COURSES = 8
 # Locks of others in each course.
 HELD = 10
@@ -85,6 +89,16 @@ def mixed_load(world):
                  "header:SID": "soaker{n}"})
 
 
+def warm_up(world, seconds):
+    """Has all workers do something. What each has taken it keeps, and how many
+    work at once later is a matter of chance. Where one child gets more
+    connections than it has workers it closes some."""
+    course = "soakcourse1"
+    side = listing(world, course, HELD, world.people.users("warmer", course))
+    wrk.measure(replace(side.load, connections=WARM_UP_CONNECTIONS,
+                        tolerant=True), seconds)
+
+
 def _minute(load, number, seconds, say):
     counted = wrk.measure(load, seconds)
     failed = sum(count for name, count in counted.items()
@@ -102,6 +116,7 @@ def soak(minutes, seconds=60, maximum_seconds=MAXIMUM_SECONDS, say=print):
     here = machine.machine()
     with running_world("event", TIMEOUT) as world:
         load = mixed_load(world)
+        warm_up(world, min(seconds, WARM_UP_SECONDS))
         maximum = wrk.requests_per_second(wrk.measure(load, maximum_seconds))
         say(f"the most: {maximum:.0f} requests/s")
         half = replace(load, options={
