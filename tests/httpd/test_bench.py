@@ -14,8 +14,9 @@ from harness.system import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "bench"))
 
 from bench import catalogue, chart, compare, soak, table  # noqa: E402
-from bench import samples, trivial, wrk  # noqa: E402
+from bench import rounds, samples, trivial, wrk  # noqa: E402
 from bench.against_trivial import trivial_answer  # noqa: E402
+from bench.figure import Refusals  # noqa: E402
 
 # Their peers are not installed for the tests.
 HERE = [name for name in catalogue.NAMES if name not in catalogue.WITH_PEERS]
@@ -124,3 +125,32 @@ def test_a_profile_tells_parts_apart():
     assert group(2, ("copy", kernel)) == samples.MEMCACHED
     assert group(3, ("copy", kernel)) == samples.GENERATOR
     assert group(4, ("copy", kernel)) is None
+
+
+# ---- Who answers nothing at all ----
+
+class Dumb:
+    """A side that answers in some of its runs."""
+
+    def __init__(self, *requests):
+        self._requests = iter(requests)
+
+    def run(self, _seconds):
+        return {"requests": next(self._requests), "granted": 0}
+
+
+def count_refusals(target, *requests):
+    refusals = Refusals("dumb", "", "event", lambda _world: Dumb(*requests),
+                        target)
+    return rounds.measure_refusals(refusals, None, 100, 1)
+
+
+def test_a_peer_may_be_silent_for_a_while():
+    assert count_refusals(None, 60, 0, 0, 40)["requests"] == 100
+
+
+@pytest.mark.parametrize("target, requests", [
+    (0, [60, 0, 40]), (None, [60, *[0] * (rounds.SILENT_RUNS + 1), 40])])
+def test_silence_is_a_failed_run(target, requests):
+    with pytest.raises(wrk.WrongAnswer, match="dumb: no answer at all"):
+        count_refusals(target, *requests)

@@ -3,7 +3,11 @@
 
 from statistics import median
 
+from .wrk import WrongAnswer
+
 WARM_UP_SECONDS = 1
+# Of a peer that is there for comparison: it may be in its own way for long.
+SILENT_RUNS = 10
 
 
 def spread(values):
@@ -72,8 +76,13 @@ def measure_refusals(refusals, world, requests, seconds, say=print):
     """Runs the load until so many requests are answered."""
     side = refusals.side(world)
     total = {}
+    silent = 0
     while total.get("requests", 0) < requests:
-        for name, number in side.run(seconds).items():
+        run = side.run(seconds)
+        silent += not run["requests"]
+        if silent > (0 if refusals.target is not None else SILENT_RUNS):
+            raise WrongAnswer(f"{refusals.name}: no answer at all")
+        for name, number in run.items():
             total[name] = total.get(name, 0) + int(number)
     kinds, lost = _kinds(total)
     counted = {name: total.get(name, 0) for name in COUNTED}
