@@ -11,7 +11,7 @@
 #include <string.h>
 
 /** The longest course ID and user ID that a key spells out. A user's is spelled
- *  where that is no longer than its digest: making that takes time, and so does
+ *  where that is no longer than its digest: to make one takes time, and so does
  *  each byte of a key, for memcached and libmemcached alike. */
 #define SPELLED_COURSE_MAX 128
 #define SPELLED_USER_MAX (2 * APR_SHA1_DIGESTSIZE)
@@ -42,7 +42,7 @@ const char *locks_digest(const char *text, apr_pool_t *pool)
 
 /** What stands in a key for an ID that is not spelled out. "#" is in no course
  *  ID, and no user ID that begins so is spelled out, so none of these looks
- * like this. */
+ *  like this. */
 static const char *hashed(const char *id, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, "#", locks_digest(id, pool), NULL);

@@ -44,10 +44,12 @@ apr_status_t locks_store_failed(locks_operation_t *op)
 apr_status_t locks_record_damaged(locks_operation_t *op, const char *key)
 {
     op->why = apr_psprintf(op->pool,
-                           "the record %s is damaged or was written by "
-                           "another program or another version; if "
-                           "LocksKeyPrefix is this module's alone, delete "
-                           "the record",
+                           "the record %s is damaged, or was written by "
+                           "another program or by another version of "
+                           "mod_locks; in the last case have all hosts run "
+                           "one version and restart memcached, otherwise "
+                           "delete the record if LocksKeyPrefix is this "
+                           "module's alone",
                            key);
     return LOCKS_EUNAVAILABLE;
 }

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define MAGIC 'L'
-/** 1 had leases under other keys. Hosts that take each other's records for what
- *  they are not would each grant the same gadget: neither reads the other's. */
+/** Version 1 had leases under other keys. A host that followed the slots of the
+ *  other version would find no leases, fence what nobody reads, and grant the
+ *  gadget again: so neither reads the other's slots. */
 #define VERSION 2
 
 /** The kinds of record, as their second byte. */

@@ -100,6 +100,22 @@ static void end(world_t *world, locks_operation_t *op)
     op->store->provider->close(op->store);
 }
 
+const char *world_foreseen(world_t *world, const char *course)
+{
+    locks_operation_t *op = begin(world);
+    const char *owners = "";
+    int i;
+
+    locks_foresee_owners(op, course);
+    for (i = 0; i < op->foreseen->nelts; i++) {
+        owners = apr_pstrcat(
+            world->pool, owners, i > 0 ? " " : "",
+            APR_ARRAY_IDX(op->foreseen, i, locks_foreseen_t).owner, NULL);
+    }
+    end(world, op);
+    return owners;
+}
+
 static apr_status_t acquire(world_t *world, const char *user,
                             const char *course, const char *resource,
                             const locks_terms_t *terms, int ahead)

@@ -87,6 +87,8 @@ const char *world_list(world_t *world, const char *course);
 /** The same of one resource. */
 const char *world_look(world_t *world, const char *course,
                        const char *resource);
+/** Whose leases would be read with the slots of a course, as "ann ben". */
+const char *world_foreseen(world_t *world, const char *course);
 
 /** Stores bytes that are no record under a key that the protocol reads. */
 void world_damage(world_t *world, const char *key);

@@ -116,6 +116,20 @@ START_TEST(a_move_within_the_course_is_no_cost)
 }
 END_TEST
 
+START_TEST(owners_are_remembered_in_the_order_of_their_slots)
+{
+    acquire("ann", WORLD_COURSE, "g1");
+    acquire("ben", WORLD_COURSE, "g2");
+    assert_lists(WORLD_COURSE, "g1=ann g2=ben", 2);
+    ck_assert_str_eq(world_foreseen(world, WORLD_COURSE), "ann ben");
+    /* The slot of the lock that a move left goes with the next move. */
+    acquire("ann", WORLD_COURSE, "g3");
+    acquire("ann", WORLD_COURSE, "g4");
+    assert_lists(WORLD_COURSE, "g2=ben g4=ann", 1);
+    ck_assert_str_eq(world_foreseen(world, WORLD_COURSE), "ben ann");
+}
+END_TEST
+
 START_TEST(those_who_are_gone_from_the_slots_are_forgotten)
 {
     acquire("ann", WORLD_COURSE, "g1");
@@ -305,6 +319,7 @@ int main(void)
     tcase_add_test(tcase, whoever_is_new_is_read_after_the_slots);
     tcase_add_test(tcase, who_has_released_is_no_cost);
     tcase_add_test(tcase, a_move_within_the_course_is_no_cost);
+    tcase_add_test(tcase, owners_are_remembered_in_the_order_of_their_slots);
     tcase_add_test(tcase, those_who_are_gone_from_the_slots_are_forgotten);
     tcase_add_test(tcase, names_of_any_form_are_remembered);
     tcase_add_test(tcase, a_long_list_of_owners_is_not_remembered);

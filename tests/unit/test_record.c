@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <check.h>
 
+#include <apr_file_io.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 
@@ -428,6 +429,38 @@ START_TEST(keys_of_users_spell_them_where_they_can)
 }
 END_TEST
 
+/* What the fuzzer begins with, of which it makes all the rest. */
+static const struct {
+    const char *name;
+    int kind;
+    const char *key;
+} seeds[] = {
+    {"lease", 0, "k:lease"}, {"lease-released", 0, "k:lease"},
+    {"slots", 1, "k:slots"}, {"slots-empty", 1, "k:slots"},
+    {"index", 2, "k:index"}, {"index-empty", 2, "k:index"},
+    {"epoch", 4, "k:epoch"},
+};
+
+START_TEST(the_seeds_of_the_fuzzer_are_records)
+{
+    const char *source = getenv("LOCKS_SOURCE");
+    char bytes[1024];
+    apr_size_t length = sizeof(bytes);
+    apr_file_t *file;
+
+    ck_assert_ptr_nonnull(source);
+    ck_assert_int_eq(
+        apr_file_open(&file,
+                      apr_pstrcat(pool, source, "/tests/fuzz/corpus/record/",
+                                  seeds[_i].name, NULL),
+                      APR_READ | APR_BINARY, 0, pool),
+        APR_SUCCESS);
+    ck_assert_int_eq(apr_file_read(file, bytes, &length), APR_SUCCESS);
+    ck_assert_int_eq(decode_kind(seeds[_i].kind, bytes, length, seeds[_i].key),
+                     APR_SUCCESS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("record");
@@ -453,6 +486,8 @@ int main(void)
     tcase_add_test(tests, a_lease_that_contradicts_itself_is_refused);
     tcase_add_test(tests, keys_fit_any_store);
     tcase_add_test(tests, keys_tell_apart);
+    tcase_add_loop_test(tests, the_seeds_of_the_fuzzer_are_records, 0,
+                        sizeof(seeds) / sizeof(*seeds));
     tcase_add_loop_test(tests, keys_of_users_spell_them_where_they_can, 0,
                         sizeof(users_parts) / sizeof(*users_parts));
     suite_add_tcase(suite, tests);

@@ -6,7 +6,8 @@ from statistics import median
 from .wrk import WrongAnswer
 
 WARM_UP_SECONDS = 1
-# Of a peer that is there for comparison: it may be in its own way for long.
+# Of a peer that is there for comparison: in so many runs, of all, it may be in
+# its own way for as long as they last.
 SILENT_RUNS = 10
 
 

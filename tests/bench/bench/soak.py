@@ -95,8 +95,10 @@ def warm_up(world, seconds):
     connections than it has workers it closes some."""
     course = "soakcourse1"
     side = listing(world, course, HELD, world.people.users("warmer", course))
-    wrk.measure(replace(side.load, connections=WARM_UP_CONNECTIONS,
-                        tolerant=True), seconds)
+    counted = wrk.measure(replace(side.load, tolerant=True,
+                                  connections=WARM_UP_CONNECTIONS), seconds)
+    if not counted["requests"]:
+        raise wrk.WrongAnswer("no answer at all while warming up")
 
 
 def _minute(load, number, seconds, say):

@@ -22,7 +22,8 @@ class WrongAnswer(Exception):
 class Load:
     """What is asked of a server. `options` go to the script; of `threads`
     each has a share of the connections and a state of its own. A `tolerant`
-    one counts requests without an answer, as its script counts refusals."""
+    one counts requests without an answer, as its script counts refusals; that
+    there is none at all is for the caller to judge."""
 
     script: str
     address: tuple

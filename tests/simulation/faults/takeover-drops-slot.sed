@@ -3,4 +3,3 @@
 # file: mod_locks/locks_acquire.c
 # scenario: another window takes over, and a rival
 s/\.inherited = acquire->inherited/.inherited = 0/
-/^static apr_status_t write_new_slot(/,/^}/s/if (acquire->inherited != 0) {/if (0) {/
