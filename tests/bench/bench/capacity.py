@@ -12,8 +12,8 @@ POLL_SECONDS = 5
 RENEW_SECONDS = 60
 # Round trips, and kilobytes between httpd and memcached, both ways; see
 # "Capacity" in conf/docs/running.md.
-POLL = {"figure": "get-304", "trips": 1, "kilobytes": 4.0}
-RENEW = {"figure": "renew", "trips": 2, "kilobytes": 3.5}
+POLL = {"figure": "get-304", "trips": 1, "kilobytes": 2.9}
+RENEW = {"figure": "renew", "trips": 2, "kilobytes": 1.6}
 
 
 def _rates(editors):
