@@ -75,29 +75,29 @@ static locks_foreseen_t *find(const locks_operation_t *op, const char *owner,
 /* ---- Whom to remember ---- */
 
 /** Do the slots name all who are foreseen, nobody else, and in this order?
- * Where it was another, looking for each would take longer and longer. */
+ *  Where it was another, looking for each would take longer and longer. */
 static int names_the_same(const locks_snapshot_t *snapshot)
 {
     const locks_operation_t *op = snapshot->op;
     const locks_foreseen_t *all = (locks_foreseen_t *)op->foreseen->elts;
     const apr_array_header_t *slots = snapshot->slots.entries;
     int named = 0;
+    int again = 0;
     int i;
 
     for (i = 0; i < slots->nelts; i++) {
-        int next = named;
-        locks_foreseen_t *foreseen =
-            find(op, APR_ARRAY_IDX(slots, i, locks_slot_t).owner, &next);
+        const char *owner = APR_ARRAY_IDX(slots, i, locks_slot_t).owner;
 
-        if (foreseen == NULL) {
-            return 0;
-        }
-        if (!foreseen->is_named) {
-            if (foreseen != &all[named]) {
+        if (named < op->foreseen->nelts &&
+            strcmp(all[named].owner, owner) == 0) {
+            named++;
+        } else {
+            /* Somebody who has a slot further up, or the order is another. */
+            const locks_foreseen_t *foreseen = find(op, owner, &again);
+
+            if (foreseen == NULL || foreseen >= &all[named]) {
                 return 0;
             }
-            foreseen->is_named = 1;
-            named++;
         }
     }
     return named == op->foreseen->nelts;

@@ -77,8 +77,6 @@ typedef struct locks_deeds_t {
 typedef struct locks_foreseen_t {
     const char *owner;
     locks_store_item_t item;
-    /** Does a slot name the owner? */
-    int is_named;
     /** Was it found out whether it serves, and does it? */
     int is_judged;
     int serves;
