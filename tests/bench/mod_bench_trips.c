@@ -3,9 +3,8 @@
  * remains of a server's speed then is the most that a module can reach which
  * takes as many through libmemcached.
  *
- *   BenchStore path          memcached's unix socket
- *   BenchTrips number key    reads the value of the key that many times, in a
- *                            row
+ *   BenchStore path key    memcached's unix socket, and what to read there
+ *   BenchTrips number      reads it that many times, in a row
  */
 #include <httpd.h>
 
@@ -21,10 +20,10 @@ module AP_MODULE_DECLARE_DATA bench_trips_module;
 
 typedef struct trips_t {
     int count;
-    const char *key;
 } trips_t;
 
 static const char *store_path = "";
+static const char *store_key = "";
 
 /** Each thread has a connection, which ends with the process. */
 static __thread memcached_st *store;
@@ -42,10 +41,10 @@ static memcached_st *open_store(void)
     return opened;
 }
 
-static int make_trip(const char *key)
+static int make_trip(void)
 {
-    size_t length = strlen(key);
-    memcached_return_t code = memcached_mget(store, &key, &length, 1);
+    size_t length = strlen(store_key);
+    memcached_return_t code = memcached_mget(store, &store_key, &length, 1);
     int values = 0;
 
     while (code == MEMCACHED_SUCCESS &&
@@ -65,7 +64,7 @@ static int fixups(request_rec *r)
         store = open_store();
     }
     for (i = 0; i < trips->count; i++) {
-        if (!make_trip(trips->key)) {
+        if (!make_trip()) {
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -78,30 +77,31 @@ static void *create_trips(apr_pool_t *pool, char *path)
     return apr_pcalloc(pool, sizeof(trips_t));
 }
 
-static const char *set_store(cmd_parms *command, void *config, const char *path)
+static const char *set_store(cmd_parms *command, void *config, const char *path,
+                             const char *key)
 {
     (void)command;
     (void)config;
     store_path = path;
+    store_key = key;
     return NULL;
 }
 
 static const char *set_trips(cmd_parms *command, void *config,
-                             const char *number, const char *key)
+                             const char *number)
 {
     trips_t *trips = config;
 
     (void)command;
     trips->count = (int)apr_strtoi64(number, NULL, 10);
-    trips->key = key;
     return NULL;
 }
 
 static const command_rec directives[] = {
-    AP_INIT_TAKE1("BenchStore", set_store, NULL, RSRC_CONF,
-                  "memcached's unix socket"),
-    AP_INIT_TAKE2("BenchTrips", set_trips, NULL, ACCESS_CONF,
-                  "how many round trips, and the key to read"),
+    AP_INIT_TAKE2("BenchStore", set_store, NULL, RSRC_CONF,
+                  "memcached's unix socket, and the key to read"),
+    AP_INIT_TAKE1("BenchTrips", set_trips, NULL, ACCESS_CONF,
+                  "how many round trips"),
     {NULL},
 };
 

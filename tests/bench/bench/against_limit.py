@@ -15,13 +15,13 @@ LIST, RENEWAL, ACQUIRE, RELEASE = 1, 2, 3, 2
 GUARD = """
 ProxyPass "/once" "{backend}/trivial"
 <Location "/once">
-    BenchTrips 1 bench:value
+    BenchTrips 1
 </Location>
 """
 # On the server of the trivial handler.
 TRIPS = "".join(f"""
 <Location "/trivial/{name}">
-    BenchTrips {count} bench:value
+    BenchTrips {count}
 </Location>
 """ for name, count in (("list", LIST), ("renewal", RENEWAL),
                         ("half1", ACQUIRE), ("half2", RELEASE)))

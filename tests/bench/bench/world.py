@@ -54,7 +54,7 @@ DBDKeep 32
 DBDMax 32
 """
 # What a bare round trip reads: as long as a lease is, about.
-VALUE_LENGTH = 120
+VALUE_KEY, VALUE_LENGTH = "bench:value", 120
 
 
 class World:
@@ -90,8 +90,8 @@ def _trips(folder, store):
     """What lets a server's locations make bare round trips."""
     load = extension.build(folder, "bench_trips", "-lmemcached")
     with store.client() as client:
-        client.set("bench:value", b"v" * VALUE_LENGTH)
-    return f"{load}BenchStore {store.address}\n"
+        client.set(VALUE_KEY, b"v" * VALUE_LENGTH)
+    return f"{load}BenchStore {store.address} {VALUE_KEY}\n"
 
 
 @contextmanager
